@@ -1,0 +1,54 @@
+"""Guards: a plan that looks like an accident is answered, not applied, and an operator can release exactly it.
+
+objection        when
+empty            the report has fewer records than `min_rows`
+problems         more than `max_share_problems` of its rows have problems
+moved            more than `always_allowed` volumes, and more than `max_share_moved` of the scope, would move
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mailsync.core.model import Mapped
+from mailsync.core.plan import Plan, moved_volumes
+
+
+class Guards(NamedTuple):
+    """A route's limits. Shares are of 1; `always_allowed` moves pass however small the scope is."""
+
+    max_share_moved: float = 0.3
+    max_share_problems: float = 0.5
+    min_rows: int = 1
+    always_allowed: int = 0
+
+
+class Objection(NamedTuple):
+    """Why a plan is not applied: the guard's name, and the sentence for people."""
+
+    guard: str
+    text: str
+
+
+def objections(mapped: Sequence[Mapped], plans: Sequence[Plan], guards: Guards) -> tuple[Objection, ...]:
+    """Every objection to what a mail asks for, none when it may be applied."""
+    found = []
+    recorded = sum(plan.listed for plan in plans)
+    if recorded < guards.min_rows:
+        text = f"the report has {recorded} usable rows, fewer than min_rows: {guards.min_rows}"
+        found.append(Objection("empty", text))
+    refused = sum(one.refused for one in mapped) + sum(len(plan.problems) for plan in plans)
+    rows = sum(one.refused for one in mapped) + recorded
+    if rows and refused > guards.max_share_problems * rows:
+        text = f"{refused} of {rows} rows have problems, more than max_share_problems: {guards.max_share_problems:g}"
+        found.append(Objection("problems", text))
+    for plan in plans:
+        moved = moved_volumes(plan)
+        if moved > guards.always_allowed and moved > guards.max_share_moved * plan.size:
+            text = (
+                f"{moved} of the {plan.size} volumes of {plan.scope} would move, "
+                f"more than max_share_moved: {guards.max_share_moved:g}"
+            )
+            found.append(Objection("moved", text))
+    return tuple(found)

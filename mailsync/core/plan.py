@@ -1,0 +1,231 @@
+"""The plan: what differs between the records of a report and a scope's volumes, as a value.
+
+Every leaf of the decision, per row of the report (`-` = nothing to do):
+
+    volume unknown to the scope   add_unknown off   problem of the row
+                                  add_unknown on    ADD, one step per field the row speaks of
+    repository unknown            -                 problem of the row; none of its fields is set
+    row says nothing of a field   -                 that field keeps its value
+    value equal to the server's   -                 counted as unchanged when all its fields are
+    value differs                 volume locked L   SKIP, with the reason
+                                  repository, l     SKIP the move, the other fields go on
+                                  repository        MOVE (sets the *target*)
+                                  another field     SET
+    definition confirms, listed where its target is, not yet confirmed there    CONFIRM
+    definition confirms, listed elsewhere than its target                       alert, and the MOVE it asks for
+
+Showing, guarding, hashing, journalling, sending and rendering are functions of `Plan`. No clock, no input or output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import NamedTuple
+
+from mailsync.core.fields import FIELD_BY_NAME, Kind, same_value
+from mailsync.core.model import Origin, Problem, Records, Scope, Snapshot, Value
+
+
+class Action(Enum):
+    """What a step does; the value is what is stored and shown."""
+
+    ADD = "add"
+    MOVE = "move"
+    SET = "set"
+    CONFIRM = "confirm"
+    SKIP = "skip"
+
+
+class Step(NamedTuple):
+    """One field of one volume: what the server is believed to hold, what it should hold, why, and who said so."""
+
+    volume: str
+    field: str
+    action: Action
+    before: str
+    after: str
+    reason: str
+    origin: Origin
+
+
+class PlanRules(NamedTuple):
+    """What definition and route say about planning.
+
+    `inventory_of` is the repository a complete list speaks for; `confirms` means that a listed volume was scanned.
+    """
+
+    add_unknown: bool = False
+    confirms: bool = False
+    inventory_of: str = ""
+
+
+class Plan(NamedTuple):
+    """What to do about one scope. `base` is the version of `epoch` it was made against, `listed` the rows it read."""
+
+    scope: Scope
+    epoch: bytes
+    base: int
+    size: int
+    listed: int
+    unchanged: int
+    steps: tuple[Step, ...]
+    problems: tuple[Problem, ...]
+    alerts: tuple[Problem, ...]
+
+
+def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
+    """The plan that makes `snapshot` say what `records` say. Its steps are sorted; row order does not matter."""
+    draft = _Draft(records, snapshot.repositories, rules)
+    pending: dict[str, int] = dict(zip(records.volumes, range(len(records.volumes)), strict=True))
+    # A repository's confirmation and the locks of a volume are read beside the fields the report speaks of.
+    columns = (*records.fields, "flags", "repository", "confirmed_repository", "current_repository")
+    width = len(records.fields)
+    unchanged = 0
+    values = records.values
+    for row in snapshot.rows(columns):
+        index = pending.pop(row[0], None)
+        if index is None:
+            draft.unmentioned(row[0], row[width + 2])
+            continue
+        # The common case by far is a volume that already is as the report says.
+        if not rules.confirms and row[1 : width + 1] == values[index]:
+            unchanged += 1
+            continue
+        unchanged += draft.known(index, row)
+    for index in pending.values():
+        draft.unknown(index)
+    return Plan(
+        scope=records.scope,
+        epoch=snapshot.epoch,
+        base=snapshot.version,
+        size=snapshot.size,
+        listed=len(records.volumes),
+        unchanged=unchanged,
+        steps=tuple(sorted(draft.steps, key=_step_order)),
+        problems=tuple(sorted(draft.problems, key=_problem_order)),
+        alerts=tuple(sorted(draft.alerts, key=lambda alert: alert.text)),
+    )
+
+
+def plan_id(digest: str, plans: Iterable[Plan]) -> str:
+    """The name of a decision for people: SHA-256, as hex, of the definition's digest and the sorted steps.
+
+    No mail, origin or base is in it, so the same decision has the same name (exactly-once.md section 1).
+    """
+    state = hashlib.sha256(_prefixed(digest))
+    for plan in sorted(plans, key=lambda one: one.scope):
+        for step in plan.steps:
+            key = f"{plan.scope}.{step.volume}"
+            for part in (step.action.value, key, step.field, step.before, step.after):
+                state.update(_prefixed(part))
+    return state.hexdigest()
+
+
+def moved_volumes(plan: Plan) -> int:
+    """How many volumes the plan sends to another repository."""
+    return sum(1 for step in plan.steps if step.action is Action.MOVE)
+
+
+class _Draft:
+    """A plan in the making: what `make_plan` gathers row by row."""
+
+    def __init__(self, records: Records, repositories: Mapping[str, object], rules: PlanRules) -> None:
+        self.records = records
+        self.repositories = repositories
+        self.rules = rules
+        self.steps: list[Step] = []
+        self.problems: list[Problem] = []
+        self.alerts: list[Problem] = []
+        self._compare: tuple[Callable[[str, str], bool], ...] = tuple(
+            _comparison(FIELD_BY_NAME[name].kind) for name in records.fields
+        )
+        self._place = records.fields.index("repository") if "repository" in records.fields else -1
+
+    def known(self, index: int, row: tuple[str, ...]) -> int:
+        """Plans one volume the scope has; 1 when it is already as the report says, else 0."""
+        fields, wanted = self.records.fields, self.records.values[index]
+        if not self._repository_exists(index, wanted):
+            return 0
+        volume, origin = row[0], self.records.origin(index)
+        flags = row[len(fields) + 1]
+        before = len(self.steps)
+        for name, same, now, want in zip(fields, self._compare, row[1:], wanted, strict=False):
+            if want is None or same(now, want):
+                continue
+            action, reason = _allowed(name, flags)
+            self.steps.append(Step(volume, name, action, now, want, reason, origin))
+        if self.rules.confirms:
+            self._confirm(volume, wanted, row[len(fields) + 2 :], origin)
+        return int(len(self.steps) == before)
+
+    def unknown(self, index: int) -> None:
+        """Plans one volume the scope does not have."""
+        records, origin = self.records, self.records.origin(index)
+        volume, wanted = records.volumes[index], records.values[index]
+        if not self.rules.add_unknown:
+            text = f"volume {records.scope}.{volume} is unknown to the server"
+            hint = "add it there, or set add_unknown: true in the route"
+            self.problems.append(Problem(origin, text, hint))
+        elif self._repository_exists(index, wanted):
+            said = [(name, want) for name, want in zip(records.fields, wanted, strict=True) if want]
+            for name, want in said or [("description", "")]:
+                self.steps.append(Step(volume, name, Action.ADD, "", want, "unknown volume", origin))
+
+    def unmentioned(self, volume: str, repository: str) -> None:
+        """Notes a volume that the report does not list; only an inventory makes that mean something."""
+        if self.rules.inventory_of and repository == self.rules.inventory_of:
+            text = f"volume {self.records.scope}.{volume} should be in {repository} and is not listed"
+            self.alerts.append(Problem(Origin(*self.records.places[0]), text))
+
+    def _repository_exists(self, index: int, wanted: tuple[Value, ...]) -> bool:
+        place = wanted[self._place] if self._place >= 0 else None
+        if not place or place in self.repositories:
+            return True
+        text = f'repository "{place}" is unknown in {self.records.scope}'
+        hint = "map its name in the route's repositories, or add it on the server"
+        self.problems.append(Problem(self.records.origin(index), text, hint))
+        return False
+
+    def _confirm(self, volume: str, wanted: tuple[Value, ...], held: tuple[str, ...], origin: Origin) -> None:
+        target, confirmed, current = held
+        seen = (wanted[self._place] if self._place >= 0 else None) or self.rules.inventory_of
+        if not seen:
+            return
+        if target != seen:
+            text = (
+                f"volume {self.records.scope}.{volume} was seen in {seen}, but should be in {target or 'no repository'}"
+            )
+            self.alerts.append(Problem(origin, text))
+        elif confirmed != seen or current != seen:
+            reason = "listed there by an inventory"
+            self.steps.append(Step(volume, "confirmed_repository", Action.CONFIRM, confirmed, seen, reason, origin))
+
+
+def _comparison(kind: Kind) -> Callable[[str, str], bool]:
+    return lambda now, want: now == want or same_value(kind, now, want)
+
+
+def _allowed(field: str, flags: str) -> tuple[Action, str]:
+    """The action a differing field leads to, given the volume's flags (L: locked, l: may not be moved)."""
+    if "L" in flags:
+        return Action.SKIP, "the volume is locked"
+    if field != "repository":
+        return Action.SET, "differs"
+    if "l" in flags:
+        return Action.SKIP, "the volume may not be moved"
+    return Action.MOVE, "differs"
+
+
+def _step_order(step: Step) -> tuple[str, str]:
+    return step.volume, step.field
+
+
+def _problem_order(problem: Problem) -> tuple[Origin, str]:
+    return problem.origin, problem.text
+
+
+def _prefixed(text: str) -> bytes:
+    data = text.encode()
+    return len(data).to_bytes(4, "big") + data
