@@ -9,10 +9,12 @@ moved            more than `always_allowed` volumes, and more than `max_share_mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mailsync.core.model import Mapped
-from mailsync.core.plan import Plan, moved_volumes
+if TYPE_CHECKING:
+    # The limits are read with the site, for every mail; plans are made for few of them.
+    from mailsync.core.model import Mapped
+    from mailsync.core.plan import Plan
 
 
 class Guards(NamedTuple):
@@ -33,6 +35,8 @@ class Objection(NamedTuple):
 
 def objections(mapped: Sequence[Mapped], plans: Sequence[Plan], guards: Guards) -> tuple[Objection, ...]:
     """Every objection to what a mail asks for, none when it may be applied."""
+    from mailsync.core.plan import moved_volumes
+
     found = []
     recorded = sum(plan.listed for plan in plans)
     if recorded < guards.min_rows:

@@ -1,22 +1,30 @@
-"""What a reply tells, as one value: every figure in a reply is counted here, once, from plans and outcomes.
+"""What a reply tells, as one value: every figure in a reply is counted once, in summarise.py, from kept facts.
 
-A summary is made of kept facts only (the mapped attachments, the journalled plans and their outcomes), so that the
-reply after a crash tells all that was done, not only what the last attempt did.
+Facts are what the journal holds (the mapped attachments, the plans and their outcomes), so that the reply after a
+crash tells all that was done, not only what the last attempt did. The verdict, worst condition first:
+
+    a guard objects                                             REFUSED: nothing was applied
+    a scope was not reached, or part of its plan not answered   FAILED: the states say which scopes are done
+    anything was refused, unknown, locked or unreadable         PROBLEMS
+    anything was changed                                        DONE
+    otherwise                                                   UNCHANGED
 """
 
 from __future__ import annotations
 
+import hashlib
 from enum import Enum
 from typing import NamedTuple
 
 from mailsync.core.guard import Objection
-from mailsync.core.model import Mapped, Problem, Scope
+from mailsync.core.merge import Merged
+from mailsync.core.model import Mapped, Problem, Repository, Scope, Snapshot
 from mailsync.core.outcome import RowResult
-from mailsync.core.plan import Plan, Step
+from mailsync.core.plan import Action, Plan, moved_volumes
 
 
 class Verdict(Enum):
-    """How a run ended, best first; the value is the first word of the reply's subject."""
+    """How a run ended, best first."""
 
     DONE = "done"
     UNCHANGED = "no change"
@@ -25,27 +33,13 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
-class Move(NamedTuple):
-    """One volume on its way: what a courier ticks off."""
-
-    volume: str
-    before: str
-    after: str
-    description: str
-    origin: str
-
-
-class Leg(NamedTuple):
-    """All moves of one from -> to pair, by volume."""
-
-    scope: str
-    before: str
-    after: str
-    moves: tuple[Move, ...]
-
-
 class Applied(NamedTuple):
-    """A plan and what became of it: `results` maps (volume) to its result, empty while nothing was applied."""
+    """A plan and what became of it: one round of a scope.
+
+    `results` are (volume, result) in the order of the operations, as far as the server has answered; of a volume with
+    two operations, the confirmation is the second. `first` and `last` are the versions the changes were given, 0 when
+    there were none.
+    """
 
     plan: Plan
     results: tuple[tuple[str, RowResult], ...]
@@ -53,34 +47,194 @@ class Applied(NamedTuple):
     last: int
 
 
+class Unfinished(NamedTuple):
+    """A scope that was given up, and why: `the server did not answer for 24 h`."""
+
+    scope: Scope
+    reason: str
+
+
+class Context(NamedTuple):
+    """What people want to read beside a scope's moves: its repositories, and (volume, description) of what moves."""
+
+    scope: Scope
+    repositories: tuple[Repository, ...] = ()
+    descriptions: tuple[tuple[str, str], ...] = ()
+
+
+class Facts(NamedTuple):
+    """The kept facts of a run; `run` and `plan` are hexadecimal.
+
+    `rounds` are in the order they were applied. Each later round of a scope plans all of its records again, so the
+    last one says what was left to do. `problems` and `notes` are those of the mail itself (an attachment that could
+    not be opened). The rows of `mapped` and `merged` are not read: they may be left out.
+    """
+
+    route: str
+    run: str
+    plan: str
+    mapped: tuple[Mapped, ...] = ()
+    merged: Merged = Merged()
+    rounds: tuple[Applied, ...] = ()
+    objections: tuple[Objection, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    unfinished: tuple[Unfinished, ...] = ()
+    contexts: tuple[Context, ...] = ()
+
+
+class Move(NamedTuple):
+    """One volume on its way: what a courier ticks off. `origin` is the row of the report that asked for it."""
+
+    volume: str
+    description: str
+    origin: str
+
+
+class Leg(NamedTuple):
+    """All moves of one from -> to pair of a scope, by volume; names are the repositories' descriptions, or empty.
+
+    `direction` is `send` when it leaves the site, `bring back` when it returns, else empty.
+    """
+
+    scope: str
+    before: str
+    after: str
+    before_name: str
+    after_name: str
+    direction: str
+    moves: tuple[Move, ...]
+
+
+class Setting(NamedTuple):
+    """One field of one volume that was changed (not its repository); `volume` is CUST.MEDIA.VOLUME."""
+
+    volume: str
+    field: str
+    before: str
+    after: str
+    origin: str
+
+
+class Addition(NamedTuple):
+    """One volume that was added, with its fields and their values; `volume` is CUST.MEDIA.VOLUME."""
+
+    volume: str
+    values: tuple[tuple[str, str], ...]
+    origin: str
+
+
 class Counts(NamedTuple):
-    """The figures of a reply. read = matched + unknown + skipped + refused."""
+    """The figures of a reply, in rows; each row is counted once in each of these lines.
+
+    read = matched + unknown + skipped + repeated + refused + unplanned
+    matched = added + moved + changed + confirmed + unchanged + blocked + pending
+
+    `unknown`: the server lacks its volume or repository. `repeated`: said by another attachment too. `unplanned`: of
+    a scope that was not reached. `changed`: something else than the repository. `blocked`: a lock or the server said
+    no. `pending`: planned, and not applied.
+    """
 
     read: int
     matched: int
+    unknown: int
+    skipped: int
+    repeated: int
+    refused: int
+    unplanned: int
+    added: int
     moved: int
     changed: int
-    added: int
     confirmed: int
     unchanged: int
-    skipped: int
-    refused: int
+    blocked: int
+    pending: int
+
+
+class ScopeState(NamedTuple):
+    """Whether all that the report asks of a scope was answered by the server; `reason` says why not.
+
+    `first` and `last` are the versions its changes were given, 0 when nothing was applied.
+    """
+
+    scope: Scope
+    done: bool
+    reason: str
+    first: int
+    last: int
 
 
 class Summary(NamedTuple):
-    """Everything a reply tells, in the order it is told."""
+    """Everything a reply tells, in the order it is told.
+
+    `pending` are the moves of a refused plan, or of a scope that was given up. `unlisted` counts the problems beyond
+    those in `problems`.
+    """
 
     verdict: Verdict
     route: str
     run: str
     plan: str
     scopes: tuple[Scope, ...]
+    states: tuple[ScopeState, ...]
     counts: Counts
-    legs: tuple[Leg, ...]
-    settings: tuple[Step, ...]
-    additions: tuple[Step, ...]
-    problems: tuple[Problem, ...]
-    alerts: tuple[Problem, ...]
     objections: tuple[Objection, ...]
+    legs: tuple[Leg, ...]
+    pending: tuple[Leg, ...]
+    settings: tuple[Setting, ...]
+    additions: tuple[Addition, ...]
+    problems: tuple[Problem, ...]
+    unlisted: int
+    alerts: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     attachments: tuple[Mapped, ...]
+
+
+def changed(summary: Summary) -> int:
+    """How many volumes the run changed on the server."""
+    counts = summary.counts
+    return counts.added + counts.moved + counts.changed + counts.confirmed
+
+
+def due(when: str, summary: Summary) -> bool:
+    """True when an audience with this rule is to be told.
+
+    `change`: something was changed. `problem`: anything needs a person, alerts and failures included. `failure`: a
+    plan was refused, or a scope not done. Raises ValueError for another word than those and `always` and `never`.
+    """
+    failed = summary.verdict in (Verdict.REFUSED, Verdict.FAILED)
+    rules = {
+        "always": True,
+        "change": changed(summary) > 0,
+        "problem": failed or summary.verdict is Verdict.PROBLEMS or bool(summary.alerts),
+        "failure": failed,
+        "never": False,
+    }
+    if when not in rules:
+        raise ValueError(f'"{when}" is not one of {", ".join(rules)}')
+    return rules[when]
+
+
+def digest(summary: Summary) -> bytes:
+    """SHA-256 of all that the summary tells: the same outcome has the same digest on every host and attempt."""
+    state = hashlib.sha256(b"mailsync summary 1")
+    pending: list[object] = [summary]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, tuple):
+            state.update(b"(%d" % len(value))
+            pending.extend(reversed(value))
+        else:
+            data = str(value.value if isinstance(value, Enum) else value).encode("utf-8", "surrogatepass")
+            state.update(b"=%d:" % len(data) + data)
+    return state.digest()
+
+
+def context(plan: Plan, snapshot: Snapshot) -> Context:
+    """The repositories of the plan's scope, and the descriptions of the volumes it moves."""
+    repositories = tuple(snapshot.repositories[name] for name in sorted(snapshot.repositories))
+    if not moved_volumes(plan):
+        return Context(plan.scope, repositories)
+    moving = {step.volume for step in plan.steps if step.action is Action.MOVE}
+    descriptions = tuple(row for row in snapshot.rows(("description",)) if row[0] in moving and row[1])
+    return Context(plan.scope, repositories, tuple((volume, text) for volume, text in descriptions))

@@ -7,7 +7,6 @@ list once. Aliases and merge keys are refused: a site's file says what it means 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
@@ -64,6 +63,8 @@ def read_document(file: str, text: str, faults: list[Fault]) -> Section | None:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: `did you mean "..."?`, or the known words when none is close."""
+    import difflib
+
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     if close:
@@ -185,6 +186,24 @@ class Section:
             else:
                 self._note(item, f'"{key}" must list mappings such as {{key: value}}')
         return tuple(found)
+
+    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+        """A list of pairs such as `[[from, to], [from, to]]`."""
+        node = self._get(key, required=False)
+        if node is None:
+            return ()
+        found = []
+        for item in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            texts = item.value if isinstance(item, yaml.SequenceNode) else []
+            if len(texts) == 2 and all(isinstance(text, yaml.ScalarNode) for text in texts):
+                found.append((str(texts[0].value), str(texts[1].value)))
+            else:
+                self._note(item, f'"{key}" must list pairs such as [from, to]')
+        return tuple(found)
+
+    def is_list(self, key: str) -> bool:
+        """True when the key holds a list (some keys may hold a value or a list)."""
+        return isinstance(self._values.get(key), yaml.SequenceNode)
 
     def is_section(self, key: str) -> bool:
         """True when the key holds a mapping (some keys may hold a value or a mapping)."""

@@ -1,0 +1,55 @@
+"""The guards' truth table: each objects on its own side of its limit, and not on the other."""
+
+import pytest
+
+from mailsync.core.guard import Guards, objections
+from mailsync.core.model import Mapped, Origin, Problem, Scope
+from mailsync.core.plan import Action, Plan, Step
+
+LTO = Scope("US01", "LTO")
+
+
+def plan(*, size=100, listed=10, moved=0, unknown=0, skipped=0):
+    actions = [Action.MOVE] * moved + [Action.SKIP] * skipped
+    steps = tuple(
+        Step(f"{number:06d}L5", "repository", action, "A", "B", "", Origin()) for number, action in enumerate(actions)
+    )
+    problems = tuple(Problem(Origin(), f"{number}") for number in range(unknown))
+    return Plan(LTO, bytes(16), 1, size, listed, 0, steps, problems, ())
+
+
+def mapped(refused=0):
+    return Mapped("a.csv", "csv", "d", "", 10 + refused, refused, (), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("read", "made", "guards", "found"),
+    [
+        ([mapped()], [plan()], Guards(), []),
+        ([], [], Guards(), ["empty"]),
+        ([mapped()], [plan(listed=0)], Guards(), ["empty"]),
+        ([mapped()], [plan(listed=0)], Guards(min_rows=0), []),
+        ([mapped()], [plan(listed=9)], Guards(min_rows=10), ["empty"]),
+        ([mapped()], [plan(listed=5), plan(listed=5)], Guards(min_rows=10), []),
+        ([mapped(10)], [plan()], Guards(), []),
+        ([mapped(11)], [plan()], Guards(), ["problems"]),
+        ([mapped(5)], [plan(unknown=2)], Guards(), []),
+        ([mapped(5)], [plan(unknown=3)], Guards(), ["problems"]),
+        ([mapped(3)], [plan(listed=0)], Guards(min_rows=0), ["problems"]),
+        ([mapped()], [plan(moved=30)], Guards(), []),
+        ([mapped()], [plan(moved=31)], Guards(), ["moved"]),
+        ([mapped()], [plan(skipped=31)], Guards(), []),
+        ([mapped()], [plan(size=5, moved=5)], Guards(always_allowed=5), []),
+        ([mapped()], [plan(size=5, moved=6)], Guards(always_allowed=5), ["moved"]),
+        ([mapped()], [plan(moved=31), plan(moved=1)], Guards(), ["moved"]),
+        ([mapped()], [plan(moved=31), plan(moved=31)], Guards(), ["moved", "moved"]),
+        ([mapped(11)], [plan(listed=0, moved=31)], Guards(), ["empty", "problems", "moved"]),
+    ],
+)
+def test_a_guard_objects_on_its_own_side_of_its_limit(read, made, guards, found):
+    assert [objection.guard for objection in objections(read, made, guards)] == found
+
+
+def test_an_objection_says_the_figures_and_the_guard_to_change():
+    (objection,) = objections([mapped()], [plan(moved=31)], Guards())
+    assert objection.text == "31 of the 100 volumes of US01.LTO would move, more than max_share_moved: 0.3"

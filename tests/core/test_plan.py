@@ -1,0 +1,201 @@
+"""The plan's truth table, leaf by leaf, and what must hold of every plan."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailsync.core.model import Scope, Volume
+from mailsync.core.plan import Action, PlanRules, make_plan, moved_volumes, plan_id
+
+ONE = "000001L5"
+HELD = Volume(description="old", repository="LIBR", current_repository="LIBR", confirmed_repository="LIBR", slot="12")
+
+
+def steps(plan):
+    return [(step.volume, step.field, step.action, step.before, step.after) for step in plan.steps]
+
+
+def test_an_unknown_volume_is_a_problem_of_its_row_and_the_others_go_on(shelf, records):
+    plan = make_plan(records({"000009L5": {"slot": "1"}, ONE: {"slot": "13"}}), shelf({ONE: HELD}), PlanRules())
+    assert steps(plan) == [(ONE, "slot", Action.SET, "12", "13")]
+    assert [str(problem) for problem in plan.problems] == ["a.csv:2: volume US01.LTO.000009L5 is unknown to the server"]
+
+
+def test_an_unknown_volume_is_added_with_every_field_its_row_speaks_of(shelf, records):
+    said = records({ONE: {"description": "new", "repository": "RACK", "slot": ""}})
+    plan = make_plan(said, shelf(), PlanRules(add_unknown=True))
+    assert steps(plan) == [
+        (ONE, "description", Action.ADD, "", "new"),
+        (ONE, "repository", Action.ADD, "", "RACK"),
+    ]
+    assert not plan.problems
+
+
+def test_an_unknown_volume_of_which_nothing_is_said_is_still_added(shelf, records):
+    plan = make_plan(records({ONE: {"slot": ""}}), shelf(), PlanRules(add_unknown=True))
+    assert steps(plan) == [(ONE, "description", Action.ADD, "", "")]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_unknown_repository_is_a_problem_and_none_of_the_rows_fields_is_set(shelf, records, known):
+    said = records({ONE: {"repository": "NOWH", "slot": "13"}})
+    plan = make_plan(said, shelf({ONE: HELD} if known else {}), PlanRules(add_unknown=True))
+    assert not plan.steps
+    assert plan.unchanged == 0
+    assert [problem.text for problem in plan.problems] == ['repository "NOWH" is unknown in US01.LTO']
+
+
+def test_a_field_the_row_is_silent_about_keeps_its_value(shelf, records):
+    said = records({ONE: {"slot": "12"}, "000002L5": {"description": "x"}})
+    plan = make_plan(said, shelf({ONE: HELD, "000002L5": HELD}), PlanRules())
+    assert steps(plan) == [("000002L5", "description", Action.SET, "old", "x")]
+    assert plan.unchanged == 1
+
+
+def test_a_field_the_row_says_is_unset_is_unset(shelf, records):
+    plan = make_plan(records({ONE: {"slot": ""}}), shelf({ONE: HELD}), PlanRules())
+    assert steps(plan) == [(ONE, "slot", Action.SET, "12", "")]
+
+
+def test_an_unset_flag_is_the_same_as_no(shelf, records):
+    plan = make_plan(records({ONE: {"scratch": "no"}}), shelf({ONE: HELD}), PlanRules())
+    assert not plan.steps
+    assert plan.unchanged == 1
+
+
+def test_a_locked_volume_is_skipped_field_by_field_with_the_reason(shelf, records):
+    said = records({ONE: {"repository": "OFFS", "slot": "13"}})
+    plan = make_plan(said, shelf({ONE: HELD._replace(flags="EL")}), PlanRules())
+    assert [(step.field, step.action, step.reason) for step in plan.steps] == [
+        ("repository", Action.SKIP, "the volume is locked"),
+        ("slot", Action.SKIP, "the volume is locked"),
+    ]
+    assert moved_volumes(plan) == 0
+
+
+def test_a_volume_that_may_not_be_moved_gets_its_other_fields(shelf, records):
+    said = records({ONE: {"repository": "OFFS", "slot": "13"}})
+    plan = make_plan(said, shelf({ONE: HELD._replace(flags="l")}), PlanRules())
+    assert [(step.field, step.action) for step in plan.steps] == [("repository", Action.SKIP), ("slot", Action.SET)]
+
+
+def test_another_repository_is_a_move_of_the_target(shelf, records):
+    plan = make_plan(records({ONE: {"repository": "OFFS"}}), shelf({ONE: HELD}), PlanRules())
+    assert steps(plan) == [(ONE, "repository", Action.MOVE, "LIBR", "OFFS")]
+    assert moved_volumes(plan) == 1
+
+
+def test_a_volume_listed_where_its_target_is_gets_confirmed_once(shelf, records):
+    library = shelf({ONE: HELD._replace(current_repository="OFFS", confirmed_repository="OFFS")})
+    said, rules = records({ONE: {"repository": "LIBR"}}), PlanRules(confirms=True)
+    plan = make_plan(said, library, rules)
+    assert steps(plan) == [(ONE, "confirmed_repository", Action.CONFIRM, "OFFS", "LIBR")]
+    library.carry_out(plan.steps)
+    assert not make_plan(said, library, rules).steps
+
+
+def test_a_volume_listed_elsewhere_than_its_target_is_an_alert_and_the_move_it_asks_for(shelf, records):
+    plan = make_plan(records({ONE: {"repository": "OFFS"}}), shelf({ONE: HELD}), PlanRules(confirms=True))
+    assert steps(plan) == [(ONE, "repository", Action.MOVE, "LIBR", "OFFS")]
+    assert [alert.text for alert in plan.alerts] == [f"volume US01.LTO.{ONE} was seen in OFFS, but should be in LIBR"]
+
+
+def test_an_inventory_alerts_of_what_it_does_not_list(shelf, records):
+    library = shelf({ONE: HELD, "000002L5": HELD, "000003L5": HELD._replace(repository="RACK")})
+    plan = make_plan(records({ONE: {"slot": "12"}}), library, PlanRules(inventory_of="LIBR"))
+    assert [alert.text for alert in plan.alerts] == ["volume US01.LTO.000002L5 should be in LIBR and is not listed"]
+
+
+def test_the_plans_name_holds_the_decision_and_nothing_of_the_mail(shelf, records):
+    said = {ONE: {"repository": "OFFS"}}
+    one = make_plan(records(said), shelf({ONE: HELD}), PlanRules())
+    other = make_plan(records(said, attachment="b.csv", mail="<2@example.com>"), shelf({ONE: HELD}), PlanRules())
+    back = make_plan(records({ONE: {"repository": "RACK"}}), shelf({ONE: HELD}), PlanRules())
+    assert plan_id("d", [one]) == plan_id("d", [other]) != plan_id("d", [back])
+    assert plan_id("d", [one]) != plan_id("e", [one])
+    assert plan_id("d", [one]) != plan_id("d", [one._replace(scope=Scope("US02", "LTO"))])
+
+
+names = st.integers(1, 12).map(lambda number: f"{number:06d}L5")
+places = st.sampled_from(["LIBR", "OFFS", "RACK", ""])
+flags = st.sampled_from(["", "E", "L", "l"])
+volumes = st.builds(
+    Volume,
+    description=st.sampled_from(["", "a"]),
+    repository=places,
+    current_repository=places,
+    confirmed_repository=places,
+    slot=st.sampled_from(["", "1"]),
+    flags=flags,
+    scratch=st.sampled_from(["", "yes", "no"]),
+)
+said_values = st.fixed_dictionaries(
+    {},
+    optional={
+        "description": st.sampled_from(["", "a", "b"]),
+        "repository": st.sampled_from(["LIBR", "OFFS", "RACK", "NOWH", ""]),
+        "slot": st.sampled_from(["", "1", "2"]),
+        "scratch": st.sampled_from(["", "yes", "no"]),
+    },
+)
+held = st.dictionaries(names, volumes, max_size=12)
+said = st.dictionaries(names, said_values, min_size=1, max_size=12)
+rules = st.builds(PlanRules, st.booleans(), st.booleans(), st.sampled_from(["", "LIBR"]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(held=held, said=said, rules=rules)
+def test_a_plan_carried_out_gives_what_the_report_says(shelf, records, held, said, rules):
+    library = shelf(held)
+    plan = make_plan(records(said), library, rules)
+    library.carry_out(plan.steps)
+    wrong = {problem.origin.line - 2 for problem in plan.problems}
+    skipped = {(step.volume, step.field) for step in plan.steps if step.action is Action.SKIP}
+    for index, (name, values) in enumerate(said.items()):
+        if index in wrong:
+            assert library.volumes.get(name) == held.get(name)
+            continue
+        for field, value in values.items():
+            now = getattr(library.volumes[name], field)
+            was = getattr(held.get(name, Volume()), field)
+            assert now == (was if (name, field) in skipped else value) or {now, value} == {"", "no"}
+    for name in held.keys() - said.keys():
+        assert library.volumes[name] == held[name]
+
+
+@settings(max_examples=150, deadline=None)
+@given(held=held, said=said, rules=rules)
+def test_a_second_run_has_nothing_left_to_do(shelf, records, held, said, rules):
+    library = shelf(held)
+    library.carry_out(make_plan(records(said), library, rules).steps)
+    if rules.confirms:
+        # A volume listed elsewhere than its target is moved by the first list, and confirmed there by the next.
+        library.carry_out(make_plan(records(said), library, rules).steps)
+    again = make_plan(records(said), library, rules)
+    assert [step for step in again.steps if step.action is not Action.SKIP] == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(held=held, said=said, rules=rules, seed=st.integers(0, 2**32))
+def test_the_order_of_rows_is_irrelevant(shelf, records, *, held, said, rules, seed):
+    ordered = records(said)
+    order = list(range(len(said)))
+    random.Random(seed).shuffle(order)
+    shuffled = ordered._replace(
+        volumes=[ordered.volumes[index] for index in order],
+        values=[ordered.values[index] for index in order],
+        rows=[ordered.rows[index] for index in order],
+        lines=[ordered.lines[index] for index in order],
+    )
+    one, other = (make_plan(each, shelf(held), rules) for each in (ordered, shuffled))
+    assert one == other
+    assert plan_id("d", [one]) == plan_id("d", [other])
+
+
+@settings(max_examples=100, deadline=None)
+@given(held=held, said=said, rules=rules)
+def test_every_row_is_unchanged_a_problem_or_has_steps(shelf, records, held, said, rules):
+    plan = make_plan(records(said), shelf(held), rules)
+    assert plan.listed == plan.unchanged + len(plan.problems) + len({step.volume for step in plan.steps})
