@@ -1,0 +1,298 @@
+"""The client's copy of the scopes it works on, in one SQLite file per server, key and user.
+
+Strategy (exactly-once.md section 4). A page is committed in one transaction with the cursor it leads to, and only if
+the stored cursor is still the one it was asked with: two filters may share a file, and a kill between two pages costs
+nothing. A copy is usable once a page without `more` is in. Nothing here is precious: a file that is no database is
+deleted and made anew, and `synchronous=NORMAL` may lose commits that are fetched again.
+
+A snapshot reads in a transaction of its own, so it says the same however often it is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self, TypeVar
+
+from mailsync.client.link import NoScopeError
+from mailsync.core.cursor import Cursor, Page
+from mailsync.core.errors import TemporaryError
+from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES
+from mailsync.core.model import Repository, RepositoryId, Scope
+from mailsync.wire.keys import ClientKey
+
+LAYOUT = 1
+T = TypeVar("T")
+ATTEMPTS = 20
+BUSY_SECONDS = 30.0
+_COLUMNS = ", ".join(f"{name} TEXT NOT NULL" for name in FIELD_NAMES)
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS scopes (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, epoch BLOB NOT NULL, since INTEGER NOT NULL,
+    snap INTEGER NOT NULL, repositories_version INTEGER NOT NULL, complete INTEGER NOT NULL, size INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS repositories (
+    scope INTEGER NOT NULL, id TEXT NOT NULL, description TEXT NOT NULL, kind TEXT NOT NULL, offsite INTEGER NOT NULL,
+    PRIMARY KEY (scope, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS volumes (
+    scope INTEGER NOT NULL, volume TEXT NOT NULL, {_COLUMNS},
+    PRIMARY KEY (scope, volume)) WITHOUT ROWID;
+PRAGMA user_version = {LAYOUT};
+"""
+_STORE = f"INSERT OR REPLACE INTO volumes VALUES (?, ?{', ?' * len(FIELD_NAMES)})"  # noqa: S608 - question marks
+
+
+class Server(Protocol):
+    """What a cache follows: a link."""
+
+    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int) -> Iterator[Page]:
+        """The pages from the cursor on."""
+        ...
+
+
+class _Copy(NamedTuple):
+    """How far the copy of a scope is."""
+
+    number: int
+    cursor: Cursor
+    repositories_version: int
+    complete: bool
+    size: int
+
+
+def cache_name(address: str, key: ClientKey, user: str) -> str:
+    """The name of the cache for a server (by its public key, else by address), a key and a user: 64 hex digits."""
+    state = hashlib.sha256()
+    for part in (key.server or address.encode(), key.id.encode(), user.encode()):
+        state.update(len(part).to_bytes(4, "big") + part)
+    return state.hexdigest()
+
+
+class CachedSnapshot:
+    """A complete scope as the cache had it when this was made (core.model.Snapshot). Close it to let go of it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, scope: Scope, copy: _Copy) -> None:
+        self.scope = scope
+        self.epoch = copy.cursor.epoch
+        self.version = copy.cursor.since
+        self.size = copy.size
+        self._connection = connection
+        self._path = path
+        self._number = copy.number
+        found = connection.execute(
+            "SELECT id, description, kind, offsite FROM repositories WHERE scope = ? ORDER BY id", (copy.number,)
+        )
+        self.repositories: Mapping[str, Repository] = {
+            id_: Repository(RepositoryId(id_), description, kind, bool(offsite))
+            for id_, description, kind, offsite in found
+        }
+
+    def rows(self, fields: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """Every volume as (volume, *values of `fields`), ascending by volume. KeyError for a field that is none."""
+        columns = "".join(f", {FIELD_BY_NAME[field].name}" for field in fields)
+        select = f"SELECT volume{columns} FROM volumes WHERE scope = ? ORDER BY volume"  # noqa: S608 - our own names
+        try:
+            yield from self._connection.execute(select, (self._number,))
+        except sqlite3.DatabaseError as error:
+            _delete(self._path)
+            raise TemporaryError(
+                f"cache {self._path}: {error}", hint="it was deleted and will be fetched anew"
+            ) from error
+
+    def close(self) -> None:
+        """Ends the snapshot's transaction."""
+        self._connection.close()
+
+
+class Cache:
+    """The copies in one file. Use it as a context manager; closing it closes its snapshots."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = _rebuilt(path, lambda: _opened(path))
+        self._snapshots: list[CachedSnapshot] = []
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> Cache:
+        """The cache `name` in `folder`; made if need be, for this user alone. TemporaryError when it cannot be."""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            return cls(folder / f"{name}.db")
+        except OSError as error:
+            raise TemporaryError(f"cache {folder}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        for snapshot in self._snapshots:
+            snapshot.close()
+        self._connection.close()
+
+    def refresh(self, server: Server, scope: Scope) -> CachedSnapshot:
+        """The scope as the server has it now. NoScopeError when it has none, and then the copy is gone, too."""
+        try:
+            return self._whole(lambda: self._follow(server, scope))
+        except NoScopeError:
+            self._whole(lambda: self._forget(scope))
+            raise
+
+    def snapshot(self, scope: Scope) -> CachedSnapshot | None:
+        """The scope as it was last seen completely, or None."""
+        return self._whole(lambda: self._view(scope))
+
+    def _whole(self, work: Callable[[], T]) -> T:
+        """Does the work, once more on an empty file when this one is damaged."""
+        return _rebuilt(self._path, work, again=self._reopen)
+
+    def _reopen(self) -> None:
+        self._connection.close()
+        self._connection = _opened(self._path)
+
+    def _follow(self, server: Server, scope: Scope) -> CachedSnapshot:
+        for _ in range(ATTEMPTS):
+            view = self._view(scope) if self._fetch(server, scope) else None
+            if view is not None:
+                return view
+        raise TemporaryError(f"cache {self._path}: other runs keep changing its copy of {scope}")
+
+    def _fetch(self, server: Server, scope: Scope) -> bool:
+        """Commits pages until there are no more, and True; False when somebody else has moved the copy meanwhile."""
+        copy = self._begun(scope)
+        for page in server.sync(scope, copy.cursor, copy.repositories_version):
+            if copy.complete and _changes_nothing(copy, page):
+                return True
+            if not self._commit(copy, page):
+                return False
+            copy = copy._replace(cursor=page.cursor, complete=not page.more)
+        return copy.complete
+
+    def _begun(self, scope: Scope) -> _Copy:
+        found = _find(self._connection, scope)
+        if found is None:
+            insert = "INSERT OR IGNORE INTO scopes VALUES (NULL, ?, X'', 0, 0, 0, 0, 0)"
+            self._connection.execute(insert, (str(scope),))
+            found = _find(self._connection, scope)
+            assert found is not None
+        return found
+
+    def _commit(self, asked: _Copy, page: Page) -> bool:
+        """Stores a page and its cursor, and True; False when the copy is no longer where the page was asked from."""
+        number = asked.number
+        with _transaction(self._connection) as connection:
+            now = connection.execute("SELECT epoch, since, snap FROM scopes WHERE number = ?", (number,)).fetchone()
+            if now is None or Cursor(*now) != asked.cursor:
+                return False
+            if page.reset:
+                connection.execute("DELETE FROM volumes WHERE scope = ?", (number,))
+            gone = ((number, volume) for volume in page.tombstones)
+            connection.executemany("DELETE FROM volumes WHERE scope = ? AND volume = ?", gone)
+            connection.executemany(_STORE, ((number, *row) for row in page.rows))
+            if page.repositories is not None:
+                connection.execute("DELETE FROM repositories WHERE scope = ?", (number,))
+                table = ((number, *repository) for repository in page.repositories)
+                connection.executemany("INSERT INTO repositories VALUES (?, ?, ?, ?, ?)", table)
+            connection.execute(
+                "UPDATE scopes SET epoch = ?, since = ?, snap = ?, repositories_version = ?, complete = ?,"
+                " size = CASE WHEN ? THEN 0 ELSE (SELECT count(*) FROM volumes WHERE scope = number) END"
+                " WHERE number = ?",
+                (*page.cursor, page.repositories_version, not page.more, page.more, number),
+            )
+        return True
+
+    def _view(self, scope: Scope) -> CachedSnapshot | None:
+        connection = _connect(self._path)
+        connection.execute("BEGIN")
+        copy = _find(connection, scope)
+        if copy is None or not copy.complete:
+            connection.close()
+            return None
+        self._snapshots.append(CachedSnapshot(connection, self._path, scope, copy))
+        return self._snapshots[-1]
+
+    def _forget(self, scope: Scope) -> None:
+        with _transaction(self._connection) as connection:
+            copy = _find(connection, scope)
+            if copy is not None:
+                for table, column in (("volumes", "scope"), ("repositories", "scope"), ("scopes", "number")):
+                    delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - the three names above
+                    connection.execute(delete, (copy.number,))
+
+
+def _changes_nothing(copy: _Copy, page: Page) -> bool:
+    news = page.reset or page.more or page.rows or page.tombstones or page.repositories is not None
+    return page.cursor == copy.cursor and not news
+
+
+def _find(connection: sqlite3.Connection, scope: Scope) -> _Copy | None:
+    found = connection.execute(
+        "SELECT number, epoch, since, snap, repositories_version, complete, size FROM scopes WHERE name = ?",
+        (str(scope),),
+    ).fetchone()
+    if found is None:
+        return None
+    number, epoch, since, snap, version, complete, size = found
+    return _Copy(number, Cursor(epoch, since, snap), version, bool(complete), size)
+
+
+def _rebuilt(path: Path, work: Callable[[], T], *, again: Callable[[], None] = lambda: None) -> T:
+    """What `work` returns, tried a second time on a new file when SQLite finds this one damaged."""
+    try:
+        try:
+            return work()
+        except sqlite3.DatabaseError as error:
+            # Its subclasses say something else: a lock, a full disk.
+            if type(error) is not sqlite3.DatabaseError:
+                raise
+            _delete(path)
+            again()
+            return work()
+    except sqlite3.Error as error:
+        raise TemporaryError(f"cache {path}: {error}", hint="it may be deleted at any time") from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A connection to the file with this version's tables; a file of another layout gives way to a new one."""
+    connection = _connect(path)
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    if layout not in (0, LAYOUT):
+        connection.close()
+        _delete(path)
+        connection = _connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(_TABLES)
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Made before SQLite does, for this user alone; -wal and -shm inherit the mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _delete(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

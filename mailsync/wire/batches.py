@@ -1,0 +1,214 @@
+"""The bodies of APPLY and APPLY_OK: what a batch asks for and what became of it, as columns.
+
+    APPLY      u8 1 | batch 16 | run 32 | plan 32 | epoch 16 | u64 base | u64 asof | scope | source
+               | table of sources (0 mail, 1 attachment) | u16 groups | group* | order
+    group      u8 change | u8 fields | field number each | table: 0 volume, 1 source, 2 row, 3 line, 16.. the values
+    order      table of as many rows as operations: 0 the group of each; it is empty when there is one group or none
+    APPLY_OK   u8 1 | batch 16 | u64 first | u64 last | u8 replayed | table: 0 result, 1 text
+
+Operations with the same change and fields are one group, so that a hundred moves are a column of volumes, a column of
+repositories and the rows that ask for them. The same batch is always the same bytes: the request hash covers them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.model import Scope, parse_scope
+from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
+from mailsync.wire import limits
+from mailsync.wire.columns import (
+    Column,
+    Reader,
+    Table,
+    encode_integers,
+    encode_number,
+    encode_table,
+    encode_text,
+    encode_texts,
+)
+from mailsync.wire.errors import LocalProtocolError, RemoteProtocolError
+
+_FIRST_VALUE = 16
+_NUMBER_OF = {name: number for number, name in enumerate(FIELD_NAMES)}
+_SIZES = (16, 32, 32, 16)
+Group = tuple[Change, tuple[str, ...]]
+
+
+def request_hash(body: bytes) -> bytes:
+    """SHA-256 of an APPLY's inflated body: two requests with one batch id are the same iff this is."""
+    return hashlib.sha256(body).digest()
+
+
+def encode_apply(batch: Batch) -> bytes:
+    """The body of an APPLY, the same bytes for the same batch. LocalProtocolError when it exceeds a limit."""
+    _check(batch)
+    groups: dict[Group, list[Operation]] = {}
+    for operation in batch.operations:
+        groups.setdefault((operation.change, operation.fields), []).append(operation)
+    numbers = {group: number for number, group in enumerate(groups)}
+    order = [numbers[operation.change, operation.fields] for operation in batch.operations]
+    parts = [
+        b"\1",
+        *(batch.id, batch.run, batch.plan, batch.epoch),
+        encode_number(batch.base),
+        encode_number(batch.asof),
+        encode_text(str(batch.scope)),
+        encode_text(batch.source),
+        _encode_sources(batch.sources),
+        len(groups).to_bytes(2, "big"),
+        *(_encode_group(group, operations) for group, operations in groups.items()),
+    ]
+    if len(groups) > 1:
+        parts.append(encode_table(len(order), {0: encode_integers(order)}))
+    return b"".join(parts)
+
+
+def decode_apply(body: bytes) -> Batch:
+    """The batch in the body of an APPLY. RemoteProtocolError when it is not one."""
+    reader = Reader(body)
+    if reader.take(1) != b"\1":
+        raise RemoteProtocolError("not an apply of this version")
+    id_, run, plan, epoch = (reader.take(size) for size in _SIZES)
+    base, asof = reader.number(), reader.number()
+    scope = _scope(reader.text())
+    source = reader.text()
+    sources = _decode_sources(reader)
+    count = int.from_bytes(reader.take(2), "big")
+    groups: list[Sequence[Operation]] = []
+    left = limits.BATCH_OPERATIONS
+    for _ in range(count):
+        groups.append(_decode_group(reader, left, len(sources)))
+        left -= len(groups[-1])
+    operations = _in_order(reader, groups)
+    reader.finish()
+    return Batch(id_, run, plan, scope, epoch, base, source, asof, sources, operations)
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """The body of an APPLY_OK, also what 604 carries and what a store may keep."""
+    if len(outcome.batch) != 16:
+        raise LocalProtocolError("a batch id has 16 bytes")
+    results = encode_integers([one.result for one in outcome.results])
+    texts = encode_texts([one.text for one in outcome.results])
+    return b"".join(
+        (
+            b"\1",
+            outcome.batch,
+            encode_number(outcome.first),
+            encode_number(outcome.last),
+            bytes((outcome.replayed,)),
+            encode_table(len(outcome.results), {0: results, 1: texts}),
+        )
+    )
+
+
+def decode_outcome(body: bytes) -> Outcome:
+    """The outcome in a body. RemoteProtocolError when it is not one."""
+    reader = Reader(body)
+    if reader.take(1) != b"\1":
+        raise RemoteProtocolError("not an outcome of this version")
+    batch, first, last = reader.take(16), reader.number(), reader.number()
+    replayed = reader.take(1)[0]
+    table = reader.table(limits.BATCH_OPERATIONS)
+    reader.finish()
+    try:
+        results = [Result(number) for number in table.integers(0)]
+    except ValueError as error:
+        raise RemoteProtocolError("a result is not one of this version") from error
+    if replayed > 1:
+        raise RemoteProtocolError("an outcome is replayed, or it is not")
+    return Outcome(batch, first, last, tuple(map(RowResult, results, _texts(table, 1))), bool(replayed))
+
+
+def _check(batch: Batch) -> None:
+    if len(batch.operations) > limits.BATCH_OPERATIONS or len(batch.sources) > limits.BATCH_SOURCES:
+        raise LocalProtocolError(f"a batch has at most {limits.BATCH_OPERATIONS} operations and as many sources")
+    if tuple(map(len, (batch.id, batch.run, batch.plan, batch.epoch))) != _SIZES:
+        raise LocalProtocolError("a batch has an id, run, plan and epoch of 16, 32, 32 and 16 bytes")
+    for operation in batch.operations:
+        fields = operation.fields
+        if len(fields) != len(operation.values) or len(set(fields)) != len(fields):
+            raise LocalProtocolError("an operation has one value for each of its fields")
+        if not 0 <= operation.source < len(batch.sources):
+            raise LocalProtocolError("an operation comes from one of the sources")
+        for field in fields:
+            if field not in _NUMBER_OF:
+                raise LocalProtocolError(f'"{field}" is not a field of a volume')
+
+
+def _encode_sources(sources: Sequence[tuple[str, str]]) -> bytes:
+    mails, attachments = ([source[part] for source in sources] for part in (0, 1))
+    return encode_table(len(sources), {0: encode_texts(mails), 1: encode_texts(attachments)})
+
+
+def _decode_sources(reader: Reader) -> tuple[tuple[str, str], ...]:
+    table = reader.table(limits.BATCH_SOURCES)
+    return tuple(zip(_texts(table, 0), _texts(table, 1), strict=True))
+
+
+def _encode_group(group: Group, operations: Sequence[Operation]) -> bytes:
+    change, fields = group
+    columns: dict[int, Column] = {
+        0: encode_texts([one.volume for one in operations]),
+        1: encode_integers([one.source for one in operations]),
+        2: encode_integers([one.row for one in operations]),
+        3: encode_integers([one.line for one in operations]),
+    }
+    for index in range(len(fields)):
+        columns[_FIRST_VALUE + index] = encode_texts([one.values[index] for one in operations])
+    head = bytes((change, len(fields), *(_NUMBER_OF[field] for field in fields)))
+    return head + encode_table(len(operations), columns)
+
+
+def _decode_group(reader: Reader, most: int, sources: int) -> Sequence[Operation]:
+    change, fields = _decode_head(reader)
+    table = reader.table(most)
+    if not table.rows:
+        raise RemoteProtocolError("a group without operations")
+    which = table.integers(1)
+    if max(which) >= sources:
+        raise RemoteProtocolError("an operation comes from none of the sources")
+    texts = [table.texts(_FIRST_VALUE + index) for index in range(len(fields))]
+    values: Iterator[tuple[str, ...]] = zip(*texts, strict=True) if fields else iter([()] * table.rows)
+    columns = zip(table.texts(0), values, which, table.integers(2), table.integers(3), strict=True)
+    return [Operation(change, volume, fields, said, *origin) for volume, said, *origin in columns]
+
+
+def _decode_head(reader: Reader) -> Group:
+    number, count = reader.take(2)
+    numbers = reader.take(count)
+    if number not in list(Change):
+        raise RemoteProtocolError(f"change {number} is not one of this version")
+    if len(set(numbers)) != count or any(one >= len(FIELD_NAMES) for one in numbers):
+        raise RemoteProtocolError("fields of a group are unknown or repeated")
+    return Change(number), tuple(FIELD_NAMES[one] for one in numbers)
+
+
+def _in_order(reader: Reader, groups: Sequence[Sequence[Operation]]) -> tuple[Operation, ...]:
+    if len(groups) <= 1:
+        return tuple(groups[0]) if groups else ()
+    order = reader.table(limits.BATCH_OPERATIONS).integers(0)
+    # Each group's count is compared first, so that no iterator below runs dry or is left over.
+    counts = [0] * len(groups)
+    for group in order:
+        if group >= len(groups):
+            raise RemoteProtocolError("an operation is of none of the groups")
+        counts[group] += 1
+    if counts != [len(group) for group in groups]:
+        raise RemoteProtocolError("the order does not name each operation once")
+    iterators = [iter(group) for group in groups]
+    return tuple(next(iterators[group]) for group in order)
+
+
+def _texts(table: Table, column: int) -> Sequence[str]:
+    return table.texts(column) if table.rows else ()
+
+
+def _scope(text: str) -> Scope:
+    scope = parse_scope(text)
+    if scope is None:
+        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
+    return scope

@@ -1,0 +1,129 @@
+"""What a session saw, as values. The first three a server must answer before its session reads on.
+
+event          comes from    the caller's answer
+KeyAsked       preamble      session.accept_key(secret or None)
+LoginAsked     hello         session.offer_login(verifier or None), whose bytes are sent
+LoginProved    AUTH          session.answer_login(), whose bytes are sent; not accepted: then close
+SyncAsked      SYNC          session.send_page(...) until a page has more=False, at most sync.pages; or send_error
+ApplyAsked     APPLY         session.send_outcome(...) or send_error
+PingAsked      PING          session.send_pong(...)
+UnknownAsked   any other     session.send_error(..., Failure(Code.UNKNOWN_TYPE, ...))
+ByeReceived    BYE           close
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mailsync.core.cursor import Page
+from mailsync.core.outcome import Batch, Outcome
+from mailsync.wire.messages import Failure, Sync
+
+
+class KeyAsked(NamedTuple):
+    """A client names its key. `ephemeral` is its 32-byte public key: one seen before is a replay, to be dropped."""
+
+    key_id: str
+    ephemeral: bytes
+
+
+class LoginAsked(NamedTuple):
+    """A client wants to log in as `user`, or only to ping when it is empty (offer_login(None) then)."""
+
+    user: str
+
+
+class LoginProved(NamedTuple):
+    """A client sent its proof; `accepted` says whether it holds."""
+
+    user: str
+    accepted: bool
+
+
+class SyncAsked(NamedTuple):
+    """A client asks for pages."""
+
+    request: int
+    sync: Sync
+
+
+class ApplyAsked(NamedTuple):
+    """A client sends a batch. `request_hash` is the SHA-256 of its inflated body."""
+
+    request: int
+    batch: Batch
+    request_hash: bytes
+
+
+class PingAsked(NamedTuple):
+    """A client wants `payload` back."""
+
+    request: int
+    payload: bytes
+
+
+class UnknownAsked(NamedTuple):
+    """A message of a type below 0x80 that this version does not know."""
+
+    request: int
+    kind: int
+
+
+class ByeReceived(NamedTuple):
+    """The peer ends the connection in order; nothing follows."""
+
+    reason: str
+
+
+class Refused(NamedTuple):
+    """The server closes before any key exists; `refusal` (errors.Refusal) is an unauthenticated hint."""
+
+    refusal: int
+
+
+class Connected(NamedTuple):
+    """The server proved the key; `compress` is the compression both have."""
+
+    version: int
+    compress: str
+
+
+class LoggedIn(NamedTuple):
+    """The server accepted the proof and proved that it knows the user's verifier."""
+
+    user: str
+
+
+class PageReceived(NamedTuple):
+    """One page of a SYNC; `last` when no other follows for this request."""
+
+    request: int
+    page: Page
+    last: bool
+
+
+class OutcomeReceived(NamedTuple):
+    """What became of an APPLY."""
+
+    request: int
+    outcome: Outcome
+
+
+class PongReceived(NamedTuple):
+    """The payload of a PING came back."""
+
+    request: int
+    payload: bytes
+
+
+class ErrorReceived(NamedTuple):
+    """The server refuses a request; request 0 is the connection itself, which ends."""
+
+    request: int
+    failure: Failure
+
+
+ServerEvent = KeyAsked | LoginAsked | LoginProved | SyncAsked | ApplyAsked | PingAsked | UnknownAsked | ByeReceived
+ClientEvent = (
+    Refused | Connected | LoggedIn | PageReceived | OutcomeReceived | PongReceived | ErrorReceived | ByeReceived
+)

@@ -1,0 +1,205 @@
+"""The messages with small bodies: values, and the JSON objects they travel as (protocol.md section 6).
+
+JSON because these bodies are short, are read by people in a debug log, and grow by new members: unknown members are
+ignored. Everything else is strict: UTF-8, one object, no member twice, no NaN, bounded depth, bounded strings, whole
+numbers below 2^53. Rows travel as columns instead (pages.py, batches.py).
+"""
+
+from __future__ import annotations
+
+import base64
+from enum import IntEnum
+from typing import NamedTuple
+
+from mailsync.core.cursor import Cursor
+from mailsync.core.model import Scope, parse_scope
+from mailsync.core.outcome import Outcome
+from mailsync.wire import limits
+from mailsync.wire.batches import decode_outcome, encode_outcome
+from mailsync.wire.control import Members, encode_object
+from mailsync.wire.errors import Code, RemoteProtocolError
+
+
+class Kind(IntEnum):
+    """Message types. From 0x80 on a receiver skips what it does not know."""
+
+    AUTH = 0x03
+    AUTH_OK = 0x04
+    SYNC = 0x12
+    PAGE = 0x13
+    APPLY = 0x22
+    APPLY_OK = 0x23
+    PING = 0x40
+    PONG = 0x41
+    ERROR = 0x50
+    BYE = 0x5F
+
+
+class Hello(NamedTuple):
+    """What a client says inside Noise message 1. `versions` is (least, most); `login` is `token`.
+
+    `login` and `scram` are empty for a mere ping.
+
+    Message 1 can be replayed by whoever saw it: it causes look-ups, never a change.
+    """
+
+    versions: tuple[int, int]
+    compress: tuple[str, ...]
+    client: str
+    login: str
+    scram: str
+
+
+class HelloOk(NamedTuple):
+    """What a server answers inside Noise message 2."""
+
+    version: int
+    compress: str
+    scram: str
+
+
+class Auth(NamedTuple):
+    """The client's SCRAM proof."""
+
+    scram: str
+
+
+class AuthOk(NamedTuple):
+    """The server's SCRAM signature, and the user as the server knows it."""
+
+    scram: str
+    user: str
+
+
+class Sync(NamedTuple):
+    """Asks for what changed after `cursor`: at most `pages` pages of at most `rows` rows and tombstones.
+
+    `repositories_version` is 0 while the client has no table; the server sends its table when its version differs.
+    """
+
+    scope: Scope
+    cursor: Cursor
+    repositories_version: int = 0
+    rows: int = limits.DEFAULT_PAGE_ROWS
+    pages: int = limits.PAGES
+
+
+class Failure(NamedTuple):
+    """An ERROR: `after_ms` is how long to wait before trying again; 604 carries the stored outcome."""
+
+    code: int
+    text: str
+    after_ms: int = 0
+    outcome: Outcome | None = None
+
+
+class Bye(NamedTuple):
+    """The end, on purpose; end of file without it is a cut."""
+
+    reason: str
+
+
+def encode_hello(hello: Hello) -> bytes:
+    """The JSON body of a hello."""
+    return encode_object(hello._asdict())
+
+
+def decode_hello(body: bytes) -> Hello:
+    """The hello in a JSON body. RemoteProtocolError when it is not one."""
+    members = Members(body)
+    least, most = members.numbers("versions", 2)
+    compress = members.texts("compress")
+    return Hello((least, most), compress, members.text("client"), members.text("login"), members.text("scram"))
+
+
+def encode_hello_ok(hello: HelloOk) -> bytes:
+    """The JSON body of a hello_ok."""
+    return encode_object(hello._asdict())
+
+
+def decode_hello_ok(body: bytes) -> HelloOk:
+    """The hello_ok in a JSON body. RemoteProtocolError when it is not one."""
+    members = Members(body)
+    return HelloOk(members.number("version"), members.text("compress"), members.text("scram"))
+
+
+def encode_auth(auth: Auth) -> bytes:
+    """The JSON body of an AUTH."""
+    return encode_object(auth._asdict())
+
+
+def decode_auth(body: bytes) -> Auth:
+    """The AUTH in a JSON body. RemoteProtocolError when it is not one."""
+    return Auth(Members(body).text("scram"))
+
+
+def encode_auth_ok(auth: AuthOk) -> bytes:
+    """The JSON body of an AUTH_OK."""
+    return encode_object(auth._asdict())
+
+
+def decode_auth_ok(body: bytes) -> AuthOk:
+    """The AUTH_OK in a JSON body. RemoteProtocolError when it is not one."""
+    members = Members(body)
+    return AuthOk(members.text("scram"), members.text("user"))
+
+
+def encode_sync(sync: Sync) -> bytes:
+    """The JSON body of a SYNC."""
+    return encode_object(
+        {
+            "scope": str(sync.scope),
+            "epoch": sync.cursor.epoch.hex(),
+            "since": sync.cursor.since,
+            "snap": sync.cursor.snap,
+            "repositories": sync.repositories_version,
+            "rows": sync.rows,
+            "pages": sync.pages,
+        }
+    )
+
+
+def decode_sync(body: bytes) -> Sync:
+    """The SYNC in a JSON body. RemoteProtocolError when it is not one, TOO_LARGE when it asks for too much."""
+    members = Members(body)
+    scope = parse_scope(members.text("scope"))
+    if scope is None:
+        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
+    cursor = Cursor(members.epoch("epoch"), members.number("since"), members.number("snap"))
+    sync = Sync(scope, cursor, members.number("repositories"), members.number("rows"), members.number("pages"))
+    if not (1 <= sync.rows <= limits.PAGE_ROWS and 1 <= sync.pages <= limits.PAGES):
+        limit = f"1 to {limits.PAGE_ROWS} rows and 1 to {limits.PAGES} pages"
+        raise RemoteProtocolError(f"a sync may ask for {limit}", Code.TOO_LARGE)
+    return sync
+
+
+def encode_failure(failure: Failure) -> bytes:
+    """The JSON body of an ERROR."""
+    members: dict[str, object] = {"code": failure.code, "text": failure.text[: limits.TEXT]}
+    if failure.after_ms:
+        members["after_ms"] = failure.after_ms
+    if failure.outcome is not None:
+        members["outcome"] = base64.b64encode(encode_outcome(failure.outcome)).decode()
+    return encode_object(members)
+
+
+def decode_failure(body: bytes) -> Failure:
+    """The ERROR in a JSON body. RemoteProtocolError when it is not one."""
+    members = Members(body)
+    outcome = members.base64("outcome")
+    return Failure(
+        code=members.number("code"),
+        text=members.text("text"),
+        after_ms=members.number("after_ms", 0),
+        outcome=decode_outcome(outcome) if outcome else None,
+    )
+
+
+def encode_bye(bye: Bye) -> bytes:
+    """The JSON body of a BYE."""
+    return encode_object({"reason": bye.reason} if bye.reason else {})
+
+
+def decode_bye(body: bytes) -> Bye:
+    """The BYE in a JSON body. RemoteProtocolError when it is not one."""
+    return Bye(Members(body).text("reason", ""))

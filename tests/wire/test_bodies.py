@@ -1,0 +1,435 @@
+"""Pages, batches, outcomes and the small JSON bodies: round trips, truncation, arbitrary bytes, limits."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailsync.core.cursor import Cursor, Page
+from mailsync.core.fields import FIELD_NAMES, VOLUME_FIELDS
+from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
+from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
+from mailsync.wire import batches, columns, limits, messages, pages
+from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10)
+NUMBER = st.integers(0, limits.VERSION)
+EPOCH = st.binary(min_size=16, max_size=16)
+ID32 = st.binary(min_size=32, max_size=32)
+SHORT_ID = st.from_regex(r"[A-Za-z0-9]{1,4}", fullmatch=True)
+SCOPE = st.builds(Scope, SHORT_ID.map(CustomerId), SHORT_ID.map(MediaId))
+CURSOR = st.builds(Cursor, EPOCH, NUMBER, NUMBER)
+ROW = st.tuples(*[TEXT] * (1 + len(VOLUME_FIELDS)))
+REPOSITORY = st.builds(Repository, SHORT_ID.map(RepositoryId), TEXT, TEXT, st.booleans())
+TABLE = st.lists(REPOSITORY, max_size=4).map(tuple)
+
+
+@st.composite
+def page(draw):
+    reset = draw(st.booleans())
+    return Page(
+        reset=reset,
+        more=draw(st.booleans()),
+        cursor=draw(CURSOR),
+        tombstones=tuple(draw(st.lists(TEXT, max_size=5))),
+        rows=tuple(draw(st.lists(ROW, max_size=8))),
+        repositories_version=draw(NUMBER),
+        repositories=draw(TABLE if reset else st.none() | TABLE),
+    )
+
+
+@st.composite
+def operation(draw, sources):
+    fields = tuple(draw(st.lists(st.sampled_from(FIELD_NAMES), unique=True, max_size=3)))
+    values = tuple(draw(TEXT) for _ in fields)
+    change = draw(st.sampled_from(list(Change)))
+    return Operation(change, draw(TEXT), fields, values, draw(st.integers(0, sources - 1)), draw(NUMBER), draw(NUMBER))
+
+
+@st.composite
+def batch(draw):
+    sources = tuple(draw(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=3)))
+    return Batch(
+        id=draw(EPOCH),
+        run=draw(ID32),
+        plan=draw(ID32),
+        scope=draw(SCOPE),
+        epoch=draw(EPOCH),
+        base=draw(NUMBER),
+        source=draw(TEXT),
+        asof=draw(NUMBER),
+        sources=sources,
+        operations=tuple(draw(st.lists(operation(len(sources)), max_size=12))),
+    )
+
+
+RESULT = st.builds(RowResult, st.sampled_from(list(Result)), TEXT)
+OUTCOME = st.builds(Outcome, EPOCH, NUMBER, NUMBER, st.lists(RESULT, max_size=9).map(tuple), st.booleans())
+SYNC = st.builds(messages.Sync, SCOPE, CURSOR, NUMBER, st.integers(1, limits.PAGE_ROWS), st.integers(1, limits.PAGES))
+FAILURE = st.builds(messages.Failure, st.integers(0, 999), TEXT, NUMBER, st.none() | OUTCOME)
+
+CODECS = {
+    "page": (page(), pages.encode_page, pages.decode_page),
+    "batch": (batch(), batches.encode_apply, batches.decode_apply),
+    "outcome": (OUTCOME, batches.encode_outcome, batches.decode_outcome),
+    "sync": (SYNC, messages.encode_sync, messages.decode_sync),
+    "error": (FAILURE, messages.encode_failure, messages.decode_failure),
+    "bye": (st.builds(messages.Bye, TEXT), messages.encode_bye, messages.decode_bye),
+    "auth": (st.builds(messages.Auth, TEXT), messages.encode_auth, messages.decode_auth),
+    "auth_ok": (st.builds(messages.AuthOk, TEXT, TEXT), messages.encode_auth_ok, messages.decode_auth_ok),
+    "hello": (
+        st.builds(messages.Hello, st.tuples(NUMBER, NUMBER), st.lists(TEXT, max_size=3).map(tuple), TEXT, TEXT, TEXT),
+        messages.encode_hello,
+        messages.decode_hello,
+    ),
+    "hello_ok": (st.builds(messages.HelloOk, NUMBER, TEXT, TEXT), messages.encode_hello_ok, messages.decode_hello_ok),
+}
+codecs = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+
+
+@codecs
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_what_is_encoded_comes_back(codec, data):
+    values, encode, decode = codec
+    value = data.draw(values)
+    assert decode(encode(value)) == value
+    assert encode(value) == encode(decode(encode(value)))
+
+
+@codecs
+@settings(deadline=None, max_examples=8)
+@given(data=st.data())
+def test_every_truncation_is_refused(codec, data):
+    values, encode, decode = codec
+    body = encode(data.draw(values))
+    for length in range(len(body)):
+        with pytest.raises(RemoteProtocolError):
+            decode(body[:length])
+
+
+@codecs
+@settings(deadline=None, max_examples=8)
+@given(data=st.data())
+def test_whatever_follows_is_refused(codec, data):
+    values, encode, decode = codec
+    with pytest.raises(RemoteProtocolError):
+        decode(encode(data.draw(values)) + b"\1")
+
+
+@codecs
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_changed_bytes_are_another_value_or_refused(codec, data):
+    values, encode, decode = codec
+    body = bytearray(encode(data.draw(values)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        decode(bytes(body))
+    except RemoteProtocolError:
+        return
+
+
+@codecs
+@settings(deadline=None, max_examples=40)
+@given(body=st.binary(max_size=80))
+def test_any_bytes_are_a_body_or_refused(codec, body):
+    try:
+        codec[2](body)
+    except RemoteProtocolError:
+        return
+
+
+SOME_SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
+SOME_CURSOR = Cursor(bytes(16), 7, 0)
+MOVE = Operation(Change.UPDATE, "A00001", ("repository",), ("OFFS",), 0, 1, 1)
+BATCH = Batch(
+    bytes(16),
+    bytes(32),
+    bytes(32),
+    SOME_SCOPE,
+    bytes(16),
+    7,
+    "nightly/csv",
+    1,
+    (("<m@example.com>", "a.csv"),),
+    (MOVE,),
+)
+BLANK = ("",) * len(VOLUME_FIELDS)
+
+
+def rows(count):
+    return tuple((f"V{n:05}", *BLANK) for n in range(count))
+
+
+def test_a_page_has_at_most_8192_rows_and_tombstones():
+    most = Page(
+        reset=False,
+        more=False,
+        cursor=SOME_CURSOR,
+        tombstones=("GONE01",),
+        rows=rows(limits.PAGE_ROWS - 1),
+        repositories_version=1,
+        repositories=None,
+    )
+    assert pages.decode_page(pages.encode_page(most)) == most
+    with pytest.raises(LocalProtocolError):
+        pages.encode_page(most._replace(rows=rows(limits.PAGE_ROWS)))
+    one, two = (columns.encode_table(count, {0: columns.encode_texts(["GONE01"])}) for count in (1, 2))
+    with pytest.raises(RemoteProtocolError) as caught:
+        pages.decode_page(pages.encode_page(most).removesuffix(one) + two)
+    assert caught.value.code is Code.TOO_LARGE
+
+
+def test_a_page_that_resets_has_the_repositories():
+    page = Page(
+        reset=True, more=False, cursor=SOME_CURSOR, tombstones=(), rows=(), repositories_version=1, repositories=None
+    )
+    with pytest.raises(LocalProtocolError):
+        pages.encode_page(page)
+    body = bytearray(pages.encode_page(page._replace(reset=False)))
+    body[1] |= 1
+    with pytest.raises(RemoteProtocolError):
+        pages.decode_page(bytes(body))
+
+
+def test_a_row_has_a_value_for_each_field():
+    with pytest.raises(LocalProtocolError):
+        pages.encode_page(
+            Page(
+                reset=False,
+                more=False,
+                cursor=SOME_CURSOR,
+                tombstones=(),
+                rows=(("A1", "x"),),
+                repositories_version=1,
+                repositories=None,
+            )
+        )
+
+
+def test_a_batch_has_at_most_10000_operations():
+    most = BATCH._replace(operations=(MOVE,) * limits.BATCH_OPERATIONS)
+    assert batches.decode_apply(batches.encode_apply(most)) == most
+    with pytest.raises(LocalProtocolError):
+        batches.encode_apply(most._replace(operations=(*most.operations, MOVE)))
+    body = batches.encode_apply(most).replace((10_000).to_bytes(4, "big"), (10_001).to_bytes(4, "big"), 1)
+    with pytest.raises(RemoteProtocolError) as caught:
+        batches.decode_apply(body)
+    assert caught.value.code is Code.TOO_LARGE
+
+
+def test_groups_together_have_at_most_10000_operations():
+    half = (MOVE,) * 5000 + (MOVE._replace(change=Change.CREATE),) * 5000
+    body = batches.encode_apply(BATCH._replace(operations=half))
+    one = body.index((5000).to_bytes(4, "big"))
+    with pytest.raises(RemoteProtocolError) as caught:
+        batches.decode_apply(body[:one] + (5001).to_bytes(4, "big") + body[one + 4 :])
+    assert caught.value.code in (Code.TOO_LARGE, Code.MALFORMED)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        BATCH._replace(id=bytes(15)),
+        BATCH._replace(run=b""),
+        BATCH._replace(epoch=b""),
+        BATCH._replace(base=-1),
+        BATCH._replace(sources=()),
+        BATCH._replace(operations=(MOVE._replace(source=1),)),
+        BATCH._replace(operations=(MOVE._replace(fields=("colour",)),)),
+        BATCH._replace(operations=(MOVE._replace(values=()),)),
+        BATCH._replace(operations=(MOVE._replace(fields=("slot", "slot"), values=("1", "2")),)),
+        BATCH._replace(operations=(MOVE._replace(volume="A\0"),)),
+        BATCH._replace(source="\udc80"),
+    ],
+)
+def test_a_batch_that_cannot_travel_is_refused_here(broken):
+    with pytest.raises(LocalProtocolError):
+        batches.encode_apply(broken)
+
+
+def group(*, change=b"\2", fields=b"\1\1", count=1, source=0):
+    """The bytes of a group, which may be none of ours."""
+    integers = {number: columns.encode_integers([source if number == 1 else 1] * count) for number in (1, 2, 3)}
+    texts = {0: columns.encode_texts(["A00001"] * count), 16: columns.encode_texts(["OFFS"] * count)}
+    return change + fields + columns.encode_table(count, texts | integers)
+
+
+def order(*numbers):
+    return columns.encode_table(len(numbers), {0: columns.encode_integers(numbers)})
+
+
+HEAD = batches.encode_apply(BATCH._replace(operations=()))[:-2]
+
+
+def test_the_groups_of_the_next_test_are_right_but_for_what_it_breaks():
+    other = MOVE._replace(change=Change.CREATE)
+    assert batches.decode_apply(HEAD + b"\0\1" + group()).operations == (MOVE,)
+    both = HEAD + b"\0\2" + group() + group(change=b"\1") + order(1, 0)
+    assert batches.decode_apply(both).operations == (other, MOVE)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"\0\1" + group(change=b"\0"), "change 0"),
+        (b"\0\1" + group(change=b"\4"), "change 4"),
+        (b"\0\1" + group(fields=b"\1\x0f"), "unknown or repeated"),
+        (b"\0\1" + group(fields=b"\2\1\1"), "unknown or repeated"),
+        (b"\0\1" + group(fields=b"\2\1\2"), "column 17 is missing"),
+        (b"\0\1" + group(count=0), "without operations"),
+        (b"\0\1" + group(source=1), "none of the sources"),
+        (b"\0\2" + group() + group(change=b"\1") + order(0, 2), "none of the groups"),
+        (b"\0\2" + group() + group(change=b"\1") + order(0, 0), "each operation once"),
+        (b"\0\2" + group() + group(change=b"\1") + order(0), "each operation once"),
+    ],
+)
+def test_groups_that_do_not_add_up_are_refused(body, why):
+    with pytest.raises(RemoteProtocolError, match=why):
+        batches.decode_apply(HEAD + body)
+
+
+def test_a_batch_for_no_scope_is_refused():
+    body = batches.encode_apply(BATCH).replace(b"US01.LTO", b"US01/LTO")
+    with pytest.raises(RemoteProtocolError, match="scope"):
+        batches.decode_apply(body)
+
+
+def test_an_outcome_is_replayed_or_not():
+    body = bytearray(batches.encode_outcome(Outcome(bytes(16), 1, 1, ())))
+    body[33] = 2
+    with pytest.raises(RemoteProtocolError, match="replayed"):
+        batches.decode_outcome(bytes(body))
+
+
+def test_an_outcome_and_a_page_that_cannot_travel_are_refused_here():
+    with pytest.raises(LocalProtocolError):
+        batches.encode_outcome(Outcome(b"short", 1, 1, ()))
+    repositories = (Repository(RepositoryId("LIBR")),) * (limits.REPOSITORIES + 1)
+    page = Page(
+        reset=False,
+        more=False,
+        cursor=SOME_CURSOR,
+        tombstones=(),
+        rows=(),
+        repositories_version=1,
+        repositories=repositories,
+    )
+    with pytest.raises(LocalProtocolError):
+        pages.encode_page(page)
+
+
+def test_the_same_batch_is_the_same_bytes_and_another_has_another_hash():
+    other = BATCH._replace(operations=(MOVE._replace(line=2),))
+    assert batches.encode_apply(BATCH) == batches.encode_apply(BATCH._replace())
+    hashes = {batches.request_hash(batches.encode_apply(one)) for one in (BATCH, other)}
+    assert len(hashes) == 2
+    assert {len(one) for one in hashes} == {32}
+
+
+def test_operations_keep_their_order_among_groups():
+    mixed = tuple(
+        MOVE._replace(
+            volume=f"A{n:05}", change=list(Change)[n * n % 3], fields=("slot",) * (n % 2), values=("1",) * (n % 2)
+        )
+        for n in range(50)
+    )
+    assert batches.decode_apply(batches.encode_apply(BATCH._replace(operations=mixed))).operations == mixed
+
+
+def sync(**changed):
+    members = json.loads(messages.encode_sync(messages.Sync(SOME_SCOPE, SOME_CURSOR)))
+    return json.dumps(members | changed).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scope", "US01"),
+        ("scope", "US01.LTO\n"),
+        ("epoch", None),
+        ("epoch", "00"),
+        ("epoch", "AB" * 16),
+        ("epoch", "no hex at all"),
+        ("since", -1),
+        ("since", 1.0),
+        ("since", True),
+        ("since", "1"),
+        ("since", 2**53),
+        ("snap", [1]),
+        ("repositories", None),
+    ],
+)
+def test_a_member_of_another_kind_is_refused(name, value):
+    with pytest.raises(RemoteProtocolError):
+        messages.decode_sync(sync(**{name: value}))
+
+
+@pytest.mark.parametrize(("name", "value"), [("rows", 0), ("rows", 8193), ("pages", 0), ("pages", 5)])
+def test_a_sync_asks_for_at_most_8192_rows_and_4_pages(name, value):
+    with pytest.raises(RemoteProtocolError) as caught:
+        messages.decode_sync(sync(**{name: value}))
+    assert caught.value.code is Code.TOO_LARGE
+
+
+def test_a_member_nobody_knows_is_ignored():
+    found = messages.decode_sync(sync(colour="blue", nested={"a": [1, 2.5, None]}))
+    assert found == messages.Sync(SOME_SCOPE, SOME_CURSOR)
+
+
+def nested(depth):
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_a_body_is_at_most_8_deep():
+    assert messages.decode_bye(json.dumps({"reason": "", "more": nested(7)}).encode()) == messages.Bye("")
+    with pytest.raises(RemoteProtocolError, match="depth"):
+        messages.decode_bye(json.dumps({"reason": "", "more": nested(8)}).encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"1",
+        b'{"reason":"a","reason":"b"}',
+        b'{"reason":"a","x":{"y":1,"y":2}}',
+        b'{"reason":"","x":NaN}',
+        b'{"reason":"","x":-Infinity}',
+        b'{"reason":"\xff"}',
+        b'\xef\xbb\xbf{"reason":""}',
+        b'{"reason":""',
+        b'{"reason":"","x":' + b"1" * 5000 + b"}",
+        b'{"reason":"","x":' + b"[" * 100_000,
+        b'{"reason":"' + b"x" * (limits.TEXT + 1) + b'"}',
+    ],
+)
+def test_a_body_that_is_no_object_of_this_protocol_is_refused(body):
+    with pytest.raises(RemoteProtocolError):
+        messages.decode_bye(body)
+
+
+def test_a_control_body_has_at_most_a_mebibyte():
+    with pytest.raises(RemoteProtocolError) as caught:
+        messages.decode_bye(b" " * limits.CONTROL_BYTES + b"{}")
+    assert caught.value.code is Code.TOO_LARGE
+
+
+@pytest.mark.parametrize("outcome", ["***", "AAA", "ä"])
+def test_an_outcome_that_is_no_base64_is_refused(outcome):
+    with pytest.raises(RemoteProtocolError, match="base64"):
+        messages.decode_failure(json.dumps({"code": 604, "text": "", "outcome": outcome}).encode())
+
+
+def test_a_lone_surrogate_does_not_leave():
+    with pytest.raises(LocalProtocolError):
+        messages.encode_bye(messages.Bye("\udcff"))
