@@ -1,0 +1,246 @@
+"""`mailsync server`: runs the server, loads and exports volumes, and administers scopes, repositories, tokens, keys.
+
+Everything but `run` works on the store itself, with the server running or not. The store is the one of the site's
+`listen` section, or `--store`. state/ belongs to one user: whoever else asks is refused before anything is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mailsync.cli.main import add_config
+from mailsync.core.errors import UsageError
+from mailsync.core.model import Scope, parse_scope
+
+if TYPE_CHECKING:
+    from mailsync.config.site import Listen
+    from mailsync.server.sqlite import SqliteStore
+
+_EXAMPLE = """\
+example:
+  mailsync server run &
+  mailsync server load volumes.csv
+  mailsync server export --scope US01.LTO > volumes.csv
+  mailsync server token add filter2 --out keys/filter2.token
+"""
+_LOAD_HELP = """\
+FILE is CSV whose first line names its columns: customer, media and volume, and any of description, repository,
+current_repository, confirmed_repository, home_repository, container, slot, flags, data_cluster, system, move_date,
+write_time, expiry_date, scratch, encrypted. Dates are 2026-01-31, times 2026-01-31T18:30:00Z; empty means unset.
+
+A volume that the server has keeps what FILE has no column for: a new `repository` sends it on its way there. A new
+volume is settled: where FILE has no such columns it is, and is confirmed, at its repository, and a repository that is
+not given is the media's default. All rows are loaded, or none. Scopes and repositories that are new are made.
+
+example:
+  mailsync server load volumes.csv
+  zcat volumes.csv.gz | mailsync server load --strict -
+"""
+_EXPORT_HELP = """\
+example:
+  mailsync server export --scope US01.LTO > volumes.csv
+"""
+_RUN_HELP = """\
+Prints `listening on HOST:PORT` when clients may come; SIGTERM lets the requests in hand finish and ends it.
+
+example:
+  mailsync server run --listen 127.0.0.1:0
+"""
+_LOGIN_HELP = """\
+example:
+  mailsync server token add filter2 --out keys/filter2.token
+  mailsync server token revoke filter2
+"""
+_KEY_HELP = """\
+A running server sees new and revoked keys by itself.
+
+example:
+  mailsync server key new library2 --out keys/library2.key
+  mailsync server key revoke library2
+"""
+_SCOPE_HELP = """\
+example:
+  mailsync server scope add US01.LTO --default LIBR
+  mailsync server scope list --json
+"""
+_REPOSITORY_HELP = """\
+example:
+  mailsync server repository add US01.LTO OFFS --description "Offsite vault" --type Vault --offsite
+"""
+_RESTORED_HELP = """\
+Say this after the store was put back from a backup: every client's copy may be newer than the store now, and will be
+downloaded anew.
+
+example:
+  mailsync server restored
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the sub-commands and their options."""
+    parser.epilog = _EXAMPLE
+    add_config(parser)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    serve = _leaf(commands, "run", "serve clients until told to stop", _RUN_HELP, _run)
+    serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the site's listen.address; port 0: any")
+    load = _leaf(commands, "load", "load volumes from CSV", _LOAD_HELP, _load)
+    load.add_argument("file", metavar="FILE", help="CSV, or - for stdin")
+    load.add_argument("--strict", action="store_true", help="refuse scopes and repositories that are new")
+    export = _leaf(commands, "export", "write a scope's volumes as CSV to stdout", _EXPORT_HELP, _export)
+    export.add_argument("--scope", metavar="CUST.MEDIA", required=True, type=_scope, help="customer and media")
+    _leaf(commands, "restored", "tell the store that it comes from a backup", _RESTORED_HELP, _restored)
+    _configure_scopes(commands)
+    _configure_secrets(commands)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Does what the sub-command says; its exit status."""
+    act: Callable[[argparse.Namespace], int] = arguments.act
+    return act(arguments)
+
+
+def open_store(arguments: argparse.Namespace) -> SqliteStore:
+    """The store that the words or the site name. Raises UsageError to whoever does not own it."""
+    from mailsync.config.ownership import require_owner
+    from mailsync.server.sqlite import SqliteStore, store_path
+
+    path = store_path(arguments.store or find_listen(arguments).store)
+    require_owner(path)
+    return SqliteStore(path)
+
+
+def find_listen(arguments: argparse.Namespace) -> Listen:
+    """The site's `listen` section. Raises UsageError where there is none."""
+    from mailsync.config.site import find_config, load_site
+
+    path = find_config(arguments.config)
+    listen = load_site(path).listen
+    if listen is None:
+        raise UsageError(f"{path}: has no listen section, so no server runs here", hint="run this on the server's host")
+    return listen
+
+
+def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from mailsync.cli import server_scopes as scopes
+
+    actions = _group(commands, "scope", "customers and their media", _SCOPE_HELP)
+    add = _leaf(actions, "add", "add a media type, and its customer", _SCOPE_HELP, scopes.add_scope)
+    add.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
+    add.add_argument("--description", default="", help="of the media type, at most 20 characters")
+    add.add_argument("--default", metavar="REPOSITORY", default="", help="where new volumes belong; it is added, too")
+    _listing(_leaf(actions, "list", "every scope and where it stands", _SCOPE_HELP, scopes.list_scopes))
+    actions = _group(commands, "repository", "the places of a scope", _REPOSITORY_HELP)
+    add = _leaf(actions, "add", "add a repository, or change it", _REPOSITORY_HELP, scopes.add_repository)
+    add.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
+    add.add_argument("id", metavar="ID", help="1 to 4 letters or digits")
+    add.add_argument("--description", default="", help="at most 20 characters")
+    add.add_argument("--type", default="", help="Library, Vault, Rack, ...")
+    add.add_argument("--offsite", action="store_true", help="it is not on the site")
+    listing = _leaf(actions, "list", "every repository of a scope", _REPOSITORY_HELP, scopes.list_repositories)
+    listing.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
+    _listing(listing)
+
+
+def _configure_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from mailsync.cli import server_secrets as secrets
+
+    actions = _group(commands, "token", "what machines log on with", _LOGIN_HELP)
+    add = _leaf(actions, "add", "make a user's token", _LOGIN_HELP, secrets.add_token)
+    add.add_argument("user", metavar="USER", help="1 to 16 letters, digits, dots and hyphens")
+    add.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
+    _listing(_leaf(actions, "list", "every token user", _LOGIN_HELP, secrets.list_tokens))
+    revoke = _leaf(actions, "revoke", "end a user's token, at once", _LOGIN_HELP, secrets.revoke_token)
+    revoke.add_argument("user", metavar="USER")
+    actions = _group(commands, "key", "what clients open connections with", _KEY_HELP)
+    new = _leaf(actions, "new", "make a client's key", _KEY_HELP, secrets.new_key)
+    new.add_argument("id", metavar="ID", help="1 to 32 of a-z 0-9 . _ -")
+    new.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
+    _listing(_leaf(actions, "list", "every key's ID", _KEY_HELP, secrets.list_keys))
+    revoke = _leaf(actions, "revoke", "take a key out of the ring", _KEY_HELP, secrets.revoke_key)
+    revoke.add_argument("id", metavar="ID")
+
+
+def _group(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, example: str
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    parser = commands.add_parser(name, help=text, description=text, epilog=example, formatter_class=_FORMAT)
+    return parser.add_subparsers(metavar="ACTION", required=True)
+
+
+def _leaf(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    example: str,
+    act: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text, epilog=example, formatter_class=_FORMAT)
+    # SUPPRESS: what stands before the sub-command's name is not to be overwritten by a default.
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the site's mailsync.yaml")
+    parser.add_argument("--store", metavar="URL", help="sqlite:PATH instead of the site's listen.store")
+    parser.set_defaults(act=act)
+    return parser
+
+
+_FORMAT = argparse.RawDescriptionHelpFormatter
+
+
+def _listing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def _scope(text: str) -> Scope:
+    scope = parse_scope(text)
+    if scope is None:
+        raise argparse.ArgumentTypeError(f'"{text}" is not CUSTOMER.MEDIA, such as US01.LTO')
+    return scope
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from mailsync.server.listener import serve
+    from mailsync.server.ring import RingFile
+
+    listen = find_listen(arguments)
+    ring = RingFile(listen.keys)
+    with open_store(arguments) as store:
+        asyncio.run(serve(store, ring, arguments.listen or listen.address, ready=_say_ready, log=_log))
+    return 0
+
+
+def _say_ready(address: str) -> None:
+    print(f"listening on {address}", flush=True)
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _load(arguments: argparse.Namespace) -> int:
+    from mailsync.cli import server_volumes
+
+    with open_store(arguments) as store:
+        return server_volumes.load(store, arguments.file, strict=arguments.strict)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from mailsync.server.volumes import write_volumes
+
+    with open_store(arguments) as store:
+        for line in write_volumes(arguments.scope, store.export(arguments.scope)):
+            sys.stdout.buffer.write(line.encode())
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def _restored(arguments: argparse.Namespace) -> int:
+    import secrets
+
+    with open_store(arguments) as store:
+        store.renew_epoch(secrets.token_bytes(16))
+    print("every client's copy will be downloaded anew")
+    return 0

@@ -1,0 +1,73 @@
+"""`mailsync server load`: a CSV file into a store, with progress on a terminal and every fault of the file at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TextIO
+
+from mailsync.core.errors import ConfigurationError
+from mailsync.server.store import Loaded, LoadFault, LoadPolicy, Store
+from mailsync.server.volumes import Reading, read_volumes
+
+_PROGRESS_LINES = 10_000
+
+
+class LoadError(ConfigurationError):
+    """The file cannot be loaded as it is: `faults` holds every fault found, each `file:line: text`."""
+
+    exit_status = 1
+
+
+def load(store: Store, file: str, *, strict: bool) -> int:
+    """Loads the file (`-`: stdin), says what was done, and returns 0. Raises LoadError when nothing was."""
+    name = "stdin" if file == "-" else file
+    with ExitStack() as stack:
+        reading = read_volumes(_with_progress(_open(file, stack)))
+        if not isinstance(reading, Reading):
+            raise _error(name, reading, len(reading))
+        policy = LoadPolicy.STRICT if strict else LoadPolicy.CREATE
+        loaded = store.load(reading.fields, reading.rows, policy=policy)
+    if loaded.faults:
+        raise _error(name, loaded.faults, loaded.faulty)
+    for line in _told(loaded):
+        print(line)
+    return 0
+
+
+def _open(file: str, stack: ExitStack) -> TextIO:
+    # newline="" because a quoted cell may hold line ends; what is not UTF-8 becomes a fault of its row.
+    try:
+        source: str | int = 0 if file == "-" else file
+        opened = open(source, encoding="utf-8", errors="surrogateescape", newline="", closefd=file != "-")  # noqa: SIM115 - stdin, too
+        return stack.enter_context(opened)
+    except OSError as error:
+        raise LoadError((f"{file}: {error.strerror}",), hint="name a CSV file, or - for stdin") from error
+
+
+def _with_progress(lines: TextIO) -> Iterator[str]:
+    shows = sys.stderr.isatty()
+    for number, line in enumerate(lines, 1):
+        if shows and not number % _PROGRESS_LINES:
+            print(f"\r{number:,} lines", end="", file=sys.stderr, flush=True)
+        yield line
+    if shows:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _error(name: str, faults: tuple[LoadFault, ...], count: int) -> LoadError:
+    lines = tuple(f"{name}:{fault.line}: {fault.text}" for fault in faults)
+    hint = f"nothing was loaded: {count} rows have faults"
+    if count > len(faults):
+        hint += f", the first {len(faults)} are listed"
+    return LoadError(lines, hint=hint)
+
+
+def _told(loaded: Loaded) -> Iterator[str]:
+    unchanged = loaded.rows - loaded.added - loaded.changed
+    yield f"{loaded.rows} volumes: {loaded.added} added, {loaded.changed} changed, {unchanged} unchanged"
+    if loaded.scopes_added:
+        yield "new scopes: " + ", ".join(str(scope) for scope in loaded.scopes_added)
+    if loaded.repositories_added:
+        yield "new repositories: " + ", ".join(f"{scope}.{place}" for scope, place in loaded.repositories_added)

@@ -1,0 +1,174 @@
+"""What every part of the SQLite store asks of a scope: where it stands, its repositories, its volumes by key.
+
+All functions run inside the caller's transaction. One indexed SELECT per volume: `(a, b) IN (VALUES ...)` is seven
+times slower in SQLite (protocol.md section 15).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
+from mailsync.server.store import RequestError, ScopeState
+from mailsync.wire import limits
+from mailsync.wire.errors import Code
+
+COLUMNS = ", ".join(FIELD_NAMES)
+_UPSERT = (
+    f"INSERT INTO volumes (media, volume, version, batch, {COLUMNS}) "  # noqa: S608 - our own field names
+    f"VALUES (?, ?, ?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT (media, volume) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in ("version", "batch", *FIELD_NAMES))
+)
+_SELECT_VOLUME = f"SELECT version, batch, {COLUMNS} FROM volumes WHERE media = ? AND volume = ?"  # noqa: S608
+_STATES = """
+    SELECT m.number, m.customer, m.id, m.description, m.default_repository, s.epoch, m.version, m.floor,
+           m.repositories_version
+    FROM media AS m, store AS s
+"""
+
+
+class Standpoint(NamedTuple):
+    """A scope's row: its number in the tables, and where its life stands."""
+
+    number: int
+    scope: Scope
+    description: str
+    default_repository: str
+    epoch: bytes
+    version: int
+    floor: int
+    repositories_version: int
+
+
+class Stored(NamedTuple):
+    """A volume with the version of its last change, and the number of the batch that made it, None for a load."""
+
+    version: int
+    batch: int | None
+    volume: Volume
+
+
+class Written(NamedTuple):
+    """A volume to write. `was_missing` means that a tombstone may have to go."""
+
+    name: str
+    version: int
+    batch: int | None
+    volume: Volume
+    was_missing: bool
+
+
+def find_scope(connection: sqlite3.Connection, scope: Scope) -> Standpoint:
+    """The scope's standpoint. Raises RequestError NO_SUCH_SCOPE."""
+    row = connection.execute(f"{_STATES} WHERE m.customer = ? AND m.id = ?", scope).fetchone()
+    if row is None:
+        raise RequestError(Code.NO_SUCH_SCOPE, f"no scope {scope}", hint=f"mailsync server scope add {scope}")
+    return _standpoint(row)
+
+
+def has_scope(connection: sqlite3.Connection, scope: Scope) -> bool:
+    """True when the store has the scope."""
+    return connection.execute("SELECT 1 FROM media WHERE customer = ? AND id = ?", scope).fetchone() is not None
+
+
+def add_media(
+    connection: sqlite3.Connection, scope: Scope, *, description: str = "", default_repository: str = ""
+) -> int:
+    """Adds a media type, and its customer where that is new; returns the new scope's number in the tables."""
+    connection.execute(
+        "INSERT INTO customers (id, description) VALUES (?, '') ON CONFLICT (id) DO NOTHING", (scope.customer,)
+    )
+    query = "INSERT INTO media (customer, id, description, default_repository) VALUES (?, ?, ?, ?) RETURNING number"
+    return int(connection.execute(query, (*scope, description, default_repository)).fetchone()[0])
+
+
+def find_scopes(connection: sqlite3.Connection) -> tuple[ScopeState, ...]:
+    """Every scope with the number of its volumes, ascending."""
+    counts = dict(connection.execute("SELECT media, count(*) FROM volumes GROUP BY media"))
+    found = [_standpoint(row) for row in connection.execute(f"{_STATES} ORDER BY m.customer, m.id")]
+    return tuple(ScopeState(*one[1:], volumes=counts.get(one.number, 0)) for one in found)
+
+
+def find_repositories(connection: sqlite3.Connection, number: int) -> tuple[Repository, ...]:
+    """The repositories of the scope, ascending."""
+    query = "SELECT id, description, kind, offsite FROM repositories WHERE media = ? ORDER BY id"
+    return tuple(
+        Repository(RepositoryId(name), description, kind, bool(offsite))
+        for name, description, kind, offsite in connection.execute(query, (number,))
+    )
+
+
+def put_repositories(connection: sqlite3.Connection, number: int, repositories: Iterable[Repository]) -> None:
+    """Adds or changes repositories; the version of their table rises. Raises RequestError INVALID."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO repositories (media, id, description, kind, offsite) VALUES (?, ?, ?, ?, ?)",
+        [(number, *repository) for repository in repositories],
+    )
+    (count,) = connection.execute("SELECT count(*) FROM repositories WHERE media = ?", (number,)).fetchone()
+    if count > limits.REPOSITORIES:
+        raise RequestError(Code.INVALID, f"a scope has at most {limits.REPOSITORIES} repositories")
+    connection.execute("UPDATE media SET repositories_version = repositories_version + 1 WHERE number = ?", (number,))
+
+
+def find_volume(connection: sqlite3.Connection, number: int, volume: str) -> Stored | None:
+    """One volume, None when the scope does not have it."""
+    row = connection.execute(_SELECT_VOLUME, (number, volume)).fetchone()
+    return Stored(row[0], row[1], Volume(*row[2:])) if row else None
+
+
+def find_tombstone(connection: sqlite3.Connection, number: int, volume: str) -> int:
+    """The version at which the volume was deleted, 0 when it was not (or that is forgotten)."""
+    query = "SELECT version FROM tombstones WHERE media = ? AND volume = ?"
+    row = connection.execute(query, (number, volume)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def write_volumes(connection: sqlite3.Connection, number: int, written: Iterable[Written]) -> None:
+    """Writes the volumes; re-creating a key takes its tombstone away, so that no page can revive a deletion."""
+    kept = list(written)
+    gone = [(number, one.name) for one in kept if one.was_missing]
+    connection.executemany("DELETE FROM tombstones WHERE media = ? AND volume = ?", gone)
+    connection.executemany(_UPSERT, [(number, one.name, one.version, one.batch, *one.volume) for one in kept])
+
+
+def each_volume(connection: sqlite3.Connection, number: int) -> Iterator[tuple[str, Volume]]:
+    """Every volume of the scope, ascending: one SELECT, so one moment, however long it is read."""
+    query = f"SELECT volume, {COLUMNS} FROM volumes WHERE media = ? ORDER BY volume"  # noqa: S608
+    for name, *values in connection.execute(query, (number,)):
+        yield name, Volume(*values)
+
+
+def delete_volumes(connection: sqlite3.Connection, at: Standpoint, volumes: Iterable[str]) -> int:
+    """Deletes those of the volumes that exist, each with a version and a tombstone of its own; how many there were."""
+    version = at.version
+    for name in volumes:
+        query = "DELETE FROM volumes WHERE media = ? AND volume = ?"
+        if connection.execute(query, (at.number, name)).rowcount:
+            version += 1
+            tombstone = (at.number, name, version)
+            connection.execute("INSERT INTO tombstones (media, volume, version) VALUES (?, ?, ?)", tombstone)
+    set_version(connection, at.number, version)
+    return version - at.version
+
+
+def forget_tombstones(connection: sqlite3.Connection, at: Standpoint, through: int) -> None:
+    """Forgets tombstones up to a version; in the same transaction the floor rises to the newest of them."""
+    row = connection.execute(
+        "SELECT max(version) FROM tombstones WHERE media = ? AND version <= ?", (at.number, min(through, at.version))
+    ).fetchone()
+    if row[0] is not None:
+        connection.execute("DELETE FROM tombstones WHERE media = ? AND version <= ?", (at.number, row[0]))
+        connection.execute("UPDATE media SET floor = max(floor, ?) WHERE number = ?", (row[0], at.number))
+
+
+def set_version(connection: sqlite3.Connection, number: int, version: int) -> None:
+    """Makes `version` the scope's newest."""
+    connection.execute("UPDATE media SET version = ? WHERE number = ?", (version, number))
+
+
+def _standpoint(row: tuple[int, str, str, str, str, bytes, int, int, int]) -> Standpoint:
+    number, customer, media, *rest = row
+    return Standpoint(number, Scope(CustomerId(customer), MediaId(media)), *rest)  # type: ignore[arg-type]

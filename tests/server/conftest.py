@@ -1,0 +1,81 @@
+"""What the tests of the server share: an empty store, a scope with volumes in it, and batches against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
+from mailsync.core.outcome import Batch, Change, Operation
+from mailsync.server.sqlite import SqliteStore
+from mailsync.server.store import LoadRow, Principal, Store
+from mailsync.wire.scram import make_verifier
+
+SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
+WHO = Principal("filter", "site")
+TOKEN = b"t" * 32
+REPOSITORIES = tuple(Repository(RepositoryId(name), name) for name in ("LIBR", "OFFS", "RACK"))
+PLACES = (("m1@example.com", "a.csv"), ("m1@example.com", "b.zip!/b.csv"))
+
+
+@pytest.fixture
+def scope() -> Scope:
+    return SCOPE
+
+
+@pytest.fixture
+def who() -> Principal:
+    return WHO
+
+
+@pytest.fixture(params=[SqliteStore])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind there is."""
+    opened = request.param(tmp_path / "server.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def library(store: Store) -> Store:
+    """A store with one scope, three repositories, a token user, and volumes A1 to A9, settled in LIBR."""
+    store.add_scope(SCOPE, repositories=REPOSITORIES, default_repository="LIBR")
+    store.add_token(WHO.user, make_verifier(TOKEN, b"s" * 16), 1)
+    store.load(("repository",), [LoadRow(SCOPE, f"A{number}", ("LIBR",), 0) for number in range(1, 10)])
+    return store
+
+
+@pytest.fixture
+def make_batch(library: Store) -> Callable[..., Batch]:
+    """Makes a batch of operations against the library as it stands, unless it is told otherwise."""
+
+    def make(*operations: Operation, **changes: object) -> Batch:
+        at = library.scopes()[0]
+        batch = Batch(
+            id=b"batch-0000000001",
+            run=b"r" * 32,
+            plan=b"p" * 32,
+            scope=SCOPE,
+            epoch=at.epoch,
+            base=at.version,
+            source="nightly/nightly-csv",
+            asof=100,
+            sources=PLACES,
+            operations=operations,
+        )
+        return batch._replace(**changes)
+
+    return make
+
+
+@pytest.fixture
+def move() -> Callable[..., Operation]:
+    """Makes the operation that sends a volume to a repository, or sets other fields."""
+
+    def make(volume: str, repository: str = "", **fields: str) -> Operation:
+        said = {**({"repository": repository} if repository else {}), **fields}
+        return Operation(Change.UPDATE, volume, tuple(said), tuple(said.values()), 1, 7, 8)
+
+    return make
