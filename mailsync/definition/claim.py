@@ -1,0 +1,102 @@
+"""Which definition reads an attachment: exactly one, or a reason why not.
+
+    the first tier in which anything claims it    one definition claims it     Claimed
+                                                  two or more claim it         Ambiguous, an error naming them
+    no tier                                                                    Unclaimed, with the nearest miss
+
+A definition claims an attachment when every criterion it gives matches. Names, types, subjects and senders are
+compared without case; `content` matches any one of the first lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from mailsync.core.model import Attachment
+from mailsync.definition.filters import Filter
+from mailsync.definition.model import Definition
+
+FirstLines = Callable[[Attachment, str], Sequence[str]]
+
+
+class MailFacts(NamedTuple):
+    """What a claim may ask of the mail: its subject, and its single From address."""
+
+    subject: str = ""
+    sender: str = ""
+
+
+class Claimed(NamedTuple):
+    """This definition reads the attachment."""
+
+    definition: Definition
+
+
+class Unclaimed(NamedTuple):
+    """No definition reads it. `nearest` names the one that came closest (may be empty), `why` what did not match."""
+
+    nearest: str
+    why: str
+
+
+class Ambiguous(NamedTuple):
+    """Two or more definitions of one tier would read it: nobody does until one of them is more precise."""
+
+    names: tuple[str, ...]
+
+
+def claim(
+    attachment: Attachment, facts: MailFacts, tiers: Sequence[Sequence[Definition]], *, first_lines: FirstLines
+) -> Claimed | Unclaimed | Ambiguous:
+    """Who reads the attachment. `first_lines(attachment, encoding)` gives the text `content` filters look at."""
+    nearest, why, most = "", "there is no definition", -1
+    for tier in tiers:
+        claiming = []
+        for definition in tier:
+            matched, missed = _compare(definition, attachment, facts, first_lines)
+            if not missed:
+                claiming.append(definition)
+            elif matched > most:
+                nearest, why, most = definition.name, missed, matched
+        if len(claiming) > 1:
+            return Ambiguous(tuple(sorted(one.name for one in claiming)))
+        if claiming:
+            return Claimed(claiming[0])
+    return Unclaimed(nearest, why)
+
+
+def _compare(
+    definition: Definition, attachment: Attachment, facts: MailFacts, first_lines: FirstLines
+) -> tuple[int, str]:
+    """How many criteria match before the first that does not, and what that one says (empty: all match)."""
+    wanted = definition.claim
+    # A member of an archive goes by its own name as well as by its path.
+    names = (attachment.path, attachment.path.rpartition("!/")[2])
+    criteria = (
+        ("attachment", wanted.attachment, names),
+        ("type", wanted.type, (attachment.content_type,)),
+        ("subject", wanted.subject, (facts.subject,)),
+        ("sender", wanted.sender, (facts.sender,)),
+    )
+    matched = 0
+    for name, filters, values in criteria:
+        if filters and not _any_match(filters, values):
+            return matched, f'{name} "{_shown(values[0])}" does not match {_listed(filters)}'
+        matched += bool(filters)
+    if wanted.content and not _any_match(wanted.content, first_lines(attachment, definition.layout.encoding)):
+        return matched, f"none of its first lines matches {_listed(wanted.content)}"
+    return matched, ""
+
+
+def _any_match(filters: Sequence[Filter], values: Sequence[str]) -> bool:
+    return any(one.matches(value) for one in filters for value in values)
+
+
+def _listed(filters: Sequence[Filter]) -> str:
+    return " or ".join(f'"{one.text}"' for one in filters)
+
+
+def _shown(text: str) -> str:
+    plain = "".join(character if character.isprintable() else "." for character in text)
+    return plain if len(plain) <= 60 else plain[:57] + "..."

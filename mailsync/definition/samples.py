@@ -1,0 +1,120 @@
+"""A definition's samples: NAME.sample.* mapped and compared with NAME.expected.json; texts in, differences out.
+
+The expected file is what `records_as_json` gives, and may say under `given` what a route would: `scope`,
+`repositories`, `timezone`, and the `charset` a mail would declare. Only the keys it has are compared.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from mailsync.core.errors import ConfigurationError
+from mailsync.core.model import Attachment, Mapped, Problem, Records, Scope, parse_scope
+from mailsync.definition.mapping import Context, map_attachment
+from mailsync.definition.model import Definition, ReadTable
+
+_MOST_DIFFERENCES = 20
+_KEYS = ("given", "read", "refused", "skipped", "records", "problems", "notes")
+
+
+class _Given(NamedTuple):
+    scope: Scope | None
+    repositories: dict[str, str]
+    timezone: str
+    charset: str
+
+
+def records_as_json(mapped: Mapped) -> dict[str, object]:
+    """What a mapping gave, as NAME.expected.json has it: counts, records by scope, problems and notes with lines.
+
+    A record has its volume and line and the fields it speaks of; `""` says that the field is unset.
+    """
+    return {
+        "read": mapped.read,
+        "refused": mapped.refused,
+        "skipped": {count.reason: count.rows for count in mapped.skipped},
+        "records": {str(records.scope): _rows(records) for records in mapped.records},
+        "problems": [_cited(problem) for problem in mapped.problems],
+        "notes": [_cited(note) for note in mapped.notes],
+    }
+
+
+def sample_differences(
+    definition: Definition, name: str, content: bytes, expected: str, *, read: ReadTable
+) -> tuple[str, ...]:
+    """How the mapping of a sample differs from the text of its expected JSON, none when it does not.
+
+    `name` is the sample's file name, `read` tables.reader.read_table. At most 20 differences are told.
+    """
+    try:
+        wanted = json.loads(expected)
+    except (ValueError, RecursionError) as error:
+        return (f"the expected records are not JSON: {error}",)
+    if not isinstance(wanted, dict) or "records" not in wanted:
+        return ('the expected records are not an object with "records"',)
+    unknown = sorted(set(wanted) - set(_KEYS))
+    if unknown:
+        return (f'the expected records have an unknown key "{unknown[0]}"',)
+    given = _given(wanted.get("given", {}))
+    if given is None:
+        return ('"given" is not an object of scope, repositories, timezone and charset',)
+    attachment = Attachment(name, content, "", given.charset, depth=0, body=False)
+    context = Context(read, scope=given.scope, repositories=given.repositories, timezone=given.timezone)
+    try:
+        found = records_as_json(map_attachment(attachment, definition, context))
+    except ConfigurationError as error:
+        return (str(error),)
+    differences = [text for key in found if key in wanted for text in _differences(key, wanted[key], found[key])]
+    return tuple(differences[:_MOST_DIFFERENCES])
+
+
+def _rows(records: Records) -> list[dict[str, object]]:
+    found = []
+    for volume, line, values in zip(records.volumes, records.lines, records.values, strict=True):
+        said = {name: value for name, value in zip(records.fields, values, strict=True) if value is not None}
+        found.append({"volume": volume, "line": line, **said})
+    return found
+
+
+def _cited(problem: Problem) -> str:
+    return f"line {problem.origin.line}: {problem.text}" if problem.origin.line else problem.text
+
+
+def _given(value: object) -> _Given | None:
+    if not isinstance(value, dict) or not set(value) <= set(_Given._fields):
+        return None
+    repositories = value.get("repositories", {})
+    scope, timezone, charset = (value.get(key, "") for key in ("scope", "timezone", "charset"))
+    if not isinstance(repositories, dict):
+        return None
+    if not all(isinstance(text, str) for text in (scope, timezone, charset, *repositories, *repositories.values())):
+        return None
+    parsed = parse_scope(scope)
+    return _Given(parsed, repositories, timezone, charset) if parsed or not scope else None
+
+
+def _differences(place: str, wanted: object, found: object) -> list[str]:
+    """Where two JSON values differ, each as `place: expected ..., got ...`."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        keys = [*wanted, *(key for key in found if key not in wanted)]
+        return [
+            text
+            for key in keys
+            for text in _differences(f"{place}.{key}", wanted.get(key, _ABSENT), found.get(key, _ABSENT))
+        ]
+    if isinstance(wanted, list) and isinstance(found, list):
+        size = max(len(wanted), len(found))
+        pairs = zip(
+            [*wanted, *[_ABSENT] * (size - len(wanted))], [*found, *[_ABSENT] * (size - len(found))], strict=True
+        )
+        return [text for index, pair in enumerate(pairs) for text in _differences(f"{place}[{index}]", *pair)]
+    return [] if wanted == found else [f"{place}: expected {_shown(wanted)}, got {_shown(found)}"]
+
+
+def _shown(value: object) -> str:
+    text = "nothing" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+_ABSENT = object()

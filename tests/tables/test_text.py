@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import codecs
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailsync.tables.text import Decoded, Undecodable, blocks, decode, decode_start
+
+TEXT = "Bücher,Köln\r\nA00001,naïve\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "given_", "encoding"),
+    [
+        (codecs.BOM_UTF8 + TEXT.encode(), {}, "utf-8"),
+        (codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"), {"charset": "us-ascii"}, "utf-16-le"),
+        (codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), {}, "utf-16-be"),
+        (codecs.BOM_UTF32_LE + TEXT.encode("utf-32-le"), {}, "utf-32-le"),
+        (TEXT.encode("utf-16-le"), {"charset": "iso-8859-1"}, "utf-16-le"),
+        (TEXT.encode("utf-16-be"), {}, "utf-16-be"),
+        (TEXT.encode(), {}, "utf-8"),
+        (TEXT.encode(), {"encoding": "cp437"}, "utf-8"),
+        (TEXT.encode("latin-1"), {"charset": "ISO_8859-1"}, "iso-8859-1"),
+        (TEXT.encode("cp850"), {"charset": "cp850"}, "cp850"),
+        (TEXT.encode("cp850"), {"encoding": "cp850"}, "cp850"),
+        (TEXT.encode("cp850"), {"charset": "us-ascii", "encoding": "cp850"}, "cp850"),
+        (TEXT.encode("cp037"), {"charset": "us-ascii", "encoding": "cp037"}, "cp037"),
+    ],
+)
+def test_what_is_known_is_not_guessed(content, given_, encoding):
+    assert decode(content, **given_) == Decoded(TEXT, encoding)
+
+
+def test_latin_1_with_bytes_that_latin_1_does_not_have_is_windows_1252():
+    assert decode("5 € “x”".encode("cp1252"), charset="iso-8859-1").text == "5 € “x”"
+    assert decode(b"\x81 a", charset="iso-8859-1").encoding == "latin-1"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437"])
+@pytest.mark.parametrize("text", ["Bücher in Köln", "Größe", "Ç'est l'été à Paris, garçon"])
+def test_a_guess_finds_the_letters_and_says_that_it_is_one(encoding, text):
+    if encoding == "cp437" and text.startswith("Ç"):
+        text = text[1:]
+    found = decode(text.encode(encoding))
+    assert isinstance(found, Decoded)
+    assert (found.text, found.encoding) == (text, encoding)
+    assert "names no charset" in found.guess
+
+
+def test_lines_drawn_in_cp437_are_seen():
+    assert decode("╔═══╗║A1║╚═══╝".encode("cp437")).text == "╔═══╗║A1║╚═══╝"
+
+
+@pytest.mark.parametrize(
+    "content", [codecs.BOM_UTF16_LE + b"abc", codecs.BOM_UTF8 + b"K\xf6ln", codecs.BOM_UTF32_BE + b"abc"]
+)
+def test_a_mark_that_does_not_hold_is_damage(content):
+    assert isinstance(decode(content), Undecodable)
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "rot13", "../../x", "idna", "utf-7", "\0", "x" * 10_000])
+def test_a_charset_nobody_listed_is_not_looked_up(charset):
+    assert decode(b"\\u0041", charset=charset) == Decoded("\\u0041", "utf-8")
+
+
+@given(st.binary(max_size=200), st.sampled_from(["", "utf-8", "shift_jis", "gb18030"]))
+@settings(max_examples=300, deadline=None)
+def test_no_byte_is_replaced_or_dropped(content, charset):
+    found = decode(content, charset=charset)
+    if isinstance(found, Decoded) and found.encoding not in ("shift-jis", "gb18030"):
+        marks = (
+            b"",
+            codecs.BOM_UTF8,
+            codecs.BOM_UTF16_LE,
+            codecs.BOM_UTF16_BE,
+            codecs.BOM_UTF32_LE,
+            codecs.BOM_UTF32_BE,
+        )
+        assert content in [mark + found.text.encode(found.encoding) for mark in marks]
+
+
+def test_the_start_of_a_text_may_end_within_a_character():
+    assert decode_start(("ü" * 100_000).encode()) == "ü" * 32768
+    assert decode_start(b"a" + ("ü" * 100_000).encode()) == "a" + "ü" * 32767
+    assert decode_start(codecs.BOM_UTF16_LE + b"abc") == ""
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_characters="\r\n\x85"), max_size=30), max_size=30),
+    st.sampled_from(["\n", "\r\n"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_lines_are_counted_as_an_editor_counts_them(lines, end):
+    numbered = [
+        (first + index, line)
+        for first, some in blocks("".join(line + end for line in lines))
+        for index, line in enumerate(some)
+    ]
+    assert numbered == list(enumerate(lines, 1))
+
+
+def test_lines_are_the_same_in_many_blocks():
+    lines = [f"{number} {'x' * (number % 90)}" for number in range(5000)]
+    found = list(blocks("\n".join(lines)))
+    assert len(found) > 3
+    assert [line for _, some in found for line in some] == lines
+    assert all(some[0].startswith(f"{first - 1} ") for first, some in found)
+
+
+def test_old_line_ends_count_where_there_are_no_others():
+    assert list(blocks("a\rb\r")) == [(1, ["a", "b"])]
+    assert list(blocks("a\x85b")) == [(1, ["a", "b"])]
+    assert list(blocks("a\rb\nc\x0bd\u2028")) == [(1, ["a\rb", "c\x0bd\u2028"])]
+    assert list(blocks("")) == []
+    assert list(blocks("\n")) == [(1, [""])]
