@@ -1,0 +1,215 @@
+"""The only module that imports mail-parser: a mail as the leaves of its tree of parts.
+
+Strategy: mail-parser's own lists are not used, because they forget nameless parts, name them at random, decode every
+attachment twice and write to stderr; its `.message` is walked instead, which also knows how deep a part lies. What it
+is given was folded (fold.py) and is built part by part within bounds, so that a hostile mail is refused before it is
+expensive. Names come from mail-parser's view of a part's header, which survives 8-bit names and RFC 2231.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.errors import CloseBoundaryNotFoundDefect
+from email.message import Message
+from email.parser import BytesFeedParser
+from itertools import count
+from typing import NamedTuple
+
+from mailparser import MailParser
+from mailparser.utils import mime_header_view
+
+from mailsync.mail.address import decode_words
+from mailsync.mail.fold import Folded, fold, restore
+from mailsync.mail.headers import envelope
+from mailsync.mail.kinds import Unreadable
+from mailsync.mail.unpack import UnpackLimits
+
+_CHUNK = 65_536
+# Reading parameters takes time that grows with the square of a hostile value; RFC 2231 names reach 1,000 characters.
+_MAX_STRUCTURE_FIELD = 2_000
+_STRUCTURE = ("content-type", "content-disposition", "content-transfer-encoding", "content-id")
+
+
+class _BeyondLimitError(Exception):
+    """A limit was passed while the mail was being parsed; it never leaves this module."""
+
+
+class Leaf(NamedTuple):
+    """A part without parts.
+
+    `number` counts the parts that are not multipart, forwarded mails included, from 1. `name` is the name the part was
+    given, "" when none. `containers` are the names of the forwarded mails around it, outermost first. `attached`: the
+    mail says that it is a file; `embedded`: that it belongs to another part, as a logo does. `cut_off`: the mail ends
+    within it.
+    """
+
+    number: int
+    name: str
+    containers: tuple[str, ...]
+    content_type: str
+    charset: str
+    encoding: str
+    attached: bool
+    embedded: bool
+    cut_off: bool
+    part: _Part
+    folded: Folded
+
+    @property
+    def raw(self) -> bytes:
+        """The part's text, still in its transfer encoding."""
+        # Without the field the payload comes as it is; mail-parser and `email` decode leniently.
+        del self.part["content-transfer-encoding"]
+        text = self.part.get_payload(decode=True)
+        return restore(self.folded, text if isinstance(text, bytes) else b"")
+
+
+class _Tree(MailParser):  # type: ignore[misc] # no type information published
+    """mail-parser's reading of a mail without its eager second half: only `.message` is used."""
+
+    def parse(self) -> _Tree:
+        return self
+
+
+class _Part(Message):
+    """A part that refuses to become more than its mail's limits allow, while it is being parsed."""
+
+    budget: _Budget
+    nesting = 0
+
+    @property
+    def children(self) -> tuple[_Part, ...]:
+        """The parts of a multipart or of a forwarded mail."""
+        payload = self.get_payload() if self.is_multipart() else ()
+        return tuple(child for child in payload if isinstance(child, _Part))
+
+    def attach(self, payload: Message) -> None:  # type: ignore[override] # only parts of ours are attached
+        """Adds a part below this one, within the limit of nesting."""
+        assert isinstance(payload, _Part)
+        payload.nesting = self.nesting + 1
+        if payload.nesting > self.budget.limits.nesting:
+            raise _BeyondLimitError(f"its parts are nested deeper than nesting: {self.budget.limits.nesting}")
+        super().attach(payload)
+
+    def set_raw(self, name: str, value: str) -> None:
+        """Adds a field, within the limits of number and length."""
+        self.budget.fields += 1
+        if self.budget.fields > self.budget.limits.part_fields:
+            raise _BeyondLimitError(
+                f"its parts have more header fields than part_fields: {self.budget.limits.part_fields}"
+            )
+        if name.lower() in _STRUCTURE and len(value) > _MAX_STRUCTURE_FIELD:
+            raise _BeyondLimitError(f"a {name[:40]} field is longer than {_MAX_STRUCTURE_FIELD} characters")
+        super().set_raw(name, value)
+
+
+class _Budget:
+    """Counts what the parts of one mail have used; called, it makes the next part."""
+
+    def __init__(self, limits: UnpackLimits) -> None:
+        self.limits = limits
+        self.parts = 0
+        self.fields = 0
+
+    def __call__(self) -> _Part:
+        self.parts += 1
+        if self.parts > self.limits.parts:
+            raise _BeyondLimitError(f"it has more parts than parts: {self.limits.parts}")
+        part = _Part()
+        part.budget = self
+        return part
+
+
+def read_message(mail: bytes, limits: UnpackLimits) -> tuple[Leaf, ...] | Unreadable:
+    """The leaves of a mail in their order, or the limit it is beyond."""
+    folded = fold(mail, envelope(mail)[0])
+    try:
+        root = _parse(folded.skeleton, limits)
+    except _BeyondLimitError as beyond:
+        return Unreadable(f"the mail cannot be unpacked: {beyond}", "send a simpler mail, or raise the limit")
+    last = _cut_off(root)
+    return tuple(_leaf(node, folded, cut_off=node.part is last) for node in _walk(root, (), count(1), related=False))
+
+
+def _parse(skeleton: bytes, limits: UnpackLimits) -> _Part:
+    if skeleton.count(b"\n") + skeleton.count(b"\r") > limits.mail_lines:
+        raise _BeyondLimitError(f"it has more lines to look at than mail_lines: {limits.mail_lines}")
+    parser = BytesFeedParser(_factory=_Budget(limits))
+    for position in range(0, len(skeleton), _CHUNK):
+        parser.feed(skeleton[position : position + _CHUNK])
+    root = _Tree(parser.close()).message
+    assert isinstance(root, _Part)
+    return root
+
+
+class _Node(NamedTuple):
+    """A part on the way, and what its surroundings say about it."""
+
+    part: _Part
+    number: int
+    containers: tuple[str, ...]
+    related: bool
+
+
+def _walk(part: _Part, containers: tuple[str, ...], numbers: Iterator[int], *, related: bool) -> Iterator[_Node]:
+    """The parts without parts, in their order. A forwarded mail in base64 is one: `email` does not decode it."""
+    kind = part.get_content_maintype()
+    children = part.children
+    number = 0 if children and kind == "multipart" else next(numbers)
+    if not children or (kind == "message" and _encoding(part) in ("base64", "quoted-printable")):
+        yield _Node(part, number, containers, related)
+        return
+    if kind == "message":
+        containers = (*containers, _name(mime_header_view(part)[0]) or f"part-{number}")
+    for child in children:
+        yield from _walk(child, containers, numbers, related=related or part.get_content_subtype() == "related")
+
+
+def _leaf(node: _Node, folded: Folded, *, cut_off: bool) -> Leaf:
+    view = mime_header_view(node.part)[0]
+    name = _name(view)
+    disposition = (view.get_content_disposition() or "").lower()
+    return Leaf(
+        number=node.number,
+        name=name,
+        containers=node.containers,
+        content_type=view.get_content_type(),
+        charset=_charset(view),
+        encoding=_encoding(node.part),
+        attached=bool(name) or disposition == "attachment",
+        embedded=node.related or disposition == "inline" or "content-id" in view,
+        cut_off=cut_off,
+        part=node.part,
+        folded=folded,
+    )
+
+
+def _name(view: Message) -> str:
+    """The name a part was given, decoded (RFC 2231, RFC 2047), "" when none or when it cannot be read."""
+    try:
+        return decode_words(view.get_filename() or "")
+    except (LookupError, TypeError, ValueError):  # what `email` raises for broken RFC 2231 values
+        return ""
+
+
+def _charset(view: Message) -> str:
+    try:
+        return decode_words(view.get_content_charset() or "")[:40]
+    except (LookupError, TypeError, ValueError):
+        return ""
+
+
+def _encoding(part: Message) -> str:
+    return str(part.get("content-transfer-encoding", "")).strip().lower()[:40]
+
+
+def _cut_off(part: _Part) -> _Part | None:
+    """The leaf the mail ends in although a boundary was still to come, None when it ends in order."""
+    missing = False
+    while children := part.children:
+        if part.get_content_maintype() == "multipart":
+            if not any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
+                return None
+            missing = True
+        part = children[-1]
+    return part if missing else None

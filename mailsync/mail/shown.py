@@ -1,0 +1,29 @@
+"""Texts of strangers made fit to be shown: one line, of bounded length, with nothing unseen in it.
+
+A line break could forge a line of a reply or a field of its header, an escape sequence could rewrite a terminal, and
+a bidirectional control could make a name read backwards. Line breaks become blanks, the others a visible mark.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_TEXT = 300
+# C0, C1, zero-width and bidirectional controls, line and paragraph separators, lone surrogates.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_SPACES = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
+
+
+def one_line(text: str, limit: int = MAX_TEXT) -> str:
+    """The text as one line of at most `limit` characters, without anything unseen in it."""
+    return shortened(_UNSEEN.sub("\N{REPLACEMENT CHARACTER}", _SPACES.sub(" ", text[: 4 * limit])), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, cut to `limit` characters with `...` at its end when it is longer."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def plural(count: int, noun: str) -> str:
+    """The count with its noun: `1 problem`, `2 problems`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

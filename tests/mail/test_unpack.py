@@ -1,0 +1,429 @@
+"""Attachments by content, whole or a problem, by the same names each time; the traps measured in mail-parser 4.8."""
+
+import base64
+import gzip
+import io
+import quopri
+import tracemalloc
+import zipfile
+from email.message import EmailMessage
+
+import pytest
+
+from mailsync.mail.unpack import UnpackLimits, unpack
+
+CSV = b"volume,repository\r\n000001L4,Offsite\r\n"
+LIMITS = UnpackLimits()
+
+
+def _multipart(*parts, kind="mixed", end="--XX--\n"):
+    head = f"From: a@example.com\nMIME-Version: 1.0\nContent-Type: multipart/{kind}; boundary=XX\n\n"
+    return head.encode() + b"".join(b"--XX\n" + part + b"\n" for part in parts) + end.encode()
+
+
+def _part(content, *fields, encoding=""):
+    head = "".join(
+        f"{field}\n" for field in (*fields, *([f"Content-Transfer-Encoding: {encoding}"] if encoding else ()))
+    )
+    return head.encode() + b"\n" + content
+
+
+def _base64(content, *fields):
+    return _part(base64.encodebytes(content), *fields, encoding="base64")
+
+
+def _file(content, name="a.csv"):
+    return _base64(content, f'Content-Disposition: attachment; filename="{name}"')
+
+
+def _zip(*files, method=zipfile.ZIP_DEFLATED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def _paths(mail, limits=LIMITS):
+    return [one.path for one in unpack(mail, limits).attachments]
+
+
+def _contents(mail):
+    return {one.path: one.content for one in unpack(mail, LIMITS).attachments}
+
+
+def _problem(mail, limits=LIMITS):
+    (problem,) = unpack(mail, limits).problems
+    return problem
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        _base64(CSV),
+        _part(quopri.encodestring(CSV).replace(b"\r\n", b"=0D=0A=\n"), encoding="quoted-printable"),
+        _part(CSV),
+        _part(CSV, encoding="7bit"),
+        _part(CSV, encoding="8BIT "),
+        _part(CSV, encoding="binary"),
+    ],
+)
+def test_each_transfer_encoding_gives_the_bytes_that_were_sent(part):
+    mail = _multipart(b"Content-Type: text/csv; name=a.csv\n" + part)
+    (found,) = unpack(mail, LIMITS).attachments
+    assert (found.path, found.content, found.content_type, found.depth, found.body) == (
+        "a.csv",
+        CSV,
+        "text/csv",
+        0,
+        False,
+    )
+
+
+@pytest.mark.parametrize("charset", ["utf-8-sig", "utf-16", "latin-1", "cp437"])
+def test_charsets_are_left_to_the_tables_byte_for_byte(charset):
+    content = "volume,repository\r\n000001L4,Tresör\r\n".encode(charset)
+    for part in (_base64(content), _part(content, encoding="8bit")):
+        if charset == "utf-16" and b"base64" not in part:
+            continue  # UTF-16 has line ends of its own and travels encoded
+        (found,) = unpack(
+            _multipart(b'Content-Type: text/plain; charset="Mine"; name=a.csv\n' + part), LIMITS
+        ).attachments
+        assert (found.content, found.charset) == (content, "mine")
+
+
+def test_the_text_body_is_an_extract_of_its_own():
+    (found,) = unpack(b"From: a@example.com\nSubject: x\n\n" + CSV, LIMITS).attachments
+    assert (found.path, found.content, found.body, found.content_type) == ("(body)", CSV, True, "text/plain")
+
+
+def test_text_around_an_attachment_and_an_empty_body_are_told_apart():
+    parts = (_part(b"hello"), _file(CSV), _part(b" \r\n", "Content-Type: text/plain"), _part(b"bye"))
+    assert _paths(_multipart(*parts)) == ["(body)", "a.csv", "(body) (3)"]
+    assert [one.content for one in unpack(_multipart(*parts), LIMITS).attachments if one.body] == [b"hello", b"bye"]
+
+
+def test_html_that_repeats_the_body_is_ignored_and_html_alone_is_noted():
+    html = _part(b"<p>x</p>", "Content-Type: text/html")
+    assert _paths(_multipart(_part(b"x"), html, kind="alternative")) == ["(body)"]
+    found = unpack(_multipart(html), LIMITS)
+    assert (found.attachments, [str(note) for note in found.notes]) == (
+        (),
+        ["(body): the body is HTML only, which is not read"],
+    )
+
+
+# The traps of mail-parser 4.8, one by one.
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        (_part(CSV, "Content-Type: text/csv"), "part-2.csv"),
+        (_base64(gzip.compress(CSV), "Content-Type: application/octet-stream"), "part-2!/part-2"),
+        (_base64(gzip.compress(CSV), "Content-Type: application/gzip"), "part-2.gz!/part-2"),
+        (_base64(CSV, "Content-Type: application/octet-stream", "Content-Disposition: attachment"), "part-2"),
+    ],
+)
+def test_a_part_without_name_and_disposition_is_found_and_called_the_same_each_time(part, path):
+    mail = _multipart(_part(b"hello"), part)
+    assert _contents(mail) == {"(body)": b"hello", path: CSV}
+    assert unpack(mail, LIMITS) == unpack(mail, LIMITS)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 6])
+def test_truncated_base64_is_a_problem_and_nothing_of_it_is_read(cut):
+    text = base64.b64encode(CSV)[: -4 - cut]
+    mail = _multipart(_part(text, "Content-Type: text/csv; name=a.csv", encoding="base64"))
+    if len(text) % 4:
+        assert _problem(mail).text == "its base64 is cut off"
+        assert _paths(mail) == []
+
+
+@pytest.mark.parametrize("junk", [b"!", b"\x00", b"_______\nThe list's footer\n", b"\xe4", b"AAAA"])
+def test_junk_in_or_after_base64_is_a_problem(junk):
+    mail = _multipart(_part(base64.b64encode(b"12345") + junk, "Content-Type: text/csv; name=a.csv", encoding="base64"))
+    assert _problem(mail).text.startswith("its base64 is")
+    assert _paths(mail) == []
+
+
+def test_a_mail_that_ends_within_an_attachment_is_a_problem_of_that_attachment_only():
+    mail = _multipart(_file(CSV, "first.csv"), _file(CSV * 100, "second.csv"))
+    cut = mail[: len(mail) - 2_000]
+    cut = cut[: cut.rfind(b"\n") + 1]  # a whole number of base64 groups: only the missing boundary tells
+    assert _paths(cut) == ["first.csv"]
+    problem = _problem(cut)
+    assert (problem.origin.attachment, problem.hint) == ("second.csv", "send it again")
+    assert "cut off" in problem.text
+
+
+def test_a_sloppy_inner_multipart_is_read_when_the_outer_one_is_closed():
+    inner = b"Content-Type: multipart/mixed; boundary=YY\n\n--YY\nContent-Type: text/csv; name=a.csv\n\n" + CSV
+    assert _paths(_multipart(inner)) == ["a.csv"]
+
+
+def test_repeated_and_absent_fields_do_not_matter():
+    part = _part(CSV, "Content-Type: text/csv; name=a.csv", "Content-Type: application/pdf", "Content-Disposition:")
+    assert _paths(_multipart(part)) == ["a.csv"]
+
+
+def _forward(inner, *fields):
+    return _part(inner, "Content-Type: message/rfc822", *fields)
+
+
+def test_attachments_of_forwarded_mails_know_their_depth():
+    once = _multipart(_part(b"see below"), _forward(_multipart(_file(CSV)).replace(b"XX", b"YY")))
+    twice = _multipart(_forward(once.replace(b"XX", b"ZZ"), 'Content-Disposition: attachment; filename="Fwd.eml"'))
+    assert [(one.path, one.depth) for one in unpack(once, LIMITS).attachments] == [("(body)", 0), ("part-2!/a.csv", 1)]
+    assert [(one.path, one.depth) for one in unpack(twice, LIMITS).attachments] == [
+        ("Fwd.eml!/(body)", 1),
+        ("Fwd.eml!/part-3!/a.csv", 2),
+    ]
+    assert "depth: 1" in _problem(twice, LIMITS._replace(depth=1)).text
+
+
+def test_a_forwarded_mail_in_base64_is_a_problem():
+    mail = _multipart(
+        _part(base64.encodebytes(_multipart(_file(CSV))), "Content-Type: message/rfc822", encoding="base64")
+    )
+    assert _problem(mail).text == "it is a mail in base64, which is not read"
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ("Content-Disposition: attachment; filename*=utf-8''B%C3%A4nder.csv", "Bänder.csv"),
+        ("Content-Disposition: attachment; filename*0=ban; filename*1=der.csv", "bander.csv"),
+        ("Content-Disposition: attachment; filename*0*=utf-8''B%C3%A4n; filename*1=der.csv", "Bänder.csv"),
+        ('Content-Disposition: attachment; filename="=?utf-8?q?B=C3=A4nder=2Ecsv?="', "Bänder.csv"),
+        ('Content-Disposition: attachment; filename="Bänder.csv"', "Bänder.csv"),
+        ("Content-Type: text/csv;\n name=folded.csv", "folded.csv"),
+        ('Content-Type: text/csv; name="../../etc/passwd"', "passwd"),
+        ('Content-Type: text/csv; name="C:\\\\out\\\\a.csv"', "a.csv"),
+        ('Content-Type: text/csv; name=".."', "part-1.csv"),
+        ('Content-Type: text/csv; name="/"', "part-1.csv"),
+        ("Content-Type: text/csv; name*=utf-8''a%0D%0ABcc%3A%20x.csv", "a Bcc: x.csv"),
+        ("Content-Type: text/csv; name*=utf-8''a%E2%80%AEvsc.csv", "a vsc.csv"),
+        ("Content-Type: text/csv; name*=undefined''a.csv", "part-1.csv"),
+        ("Content-Type: text/csv; name=" + "n" * 300 + ".csv", "n" * 80 + "~" + "n" * 35 + ".csv"),
+    ],
+)
+def test_names_are_decoded_and_made_fit_to_be_shown(fields, path):
+    assert _paths(_multipart(_part(CSV, *[fields]))) == [path]
+
+
+def test_the_same_name_twice_is_told_apart():
+    assert _paths(_multipart(_file(CSV), _file(CSV), _file(CSV, "b"), _file(CSV, "b"))) == [
+        "a.csv",
+        "a (2).csv",
+        "b",
+        "b (2)",
+    ]
+
+
+def test_an_unknown_transfer_encoding_is_taken_as_it_is_and_noted():
+    found = unpack(_multipart(_part(CSV, "Content-Type: text/csv; name=a.csv", encoding="utf-8")), LIMITS)
+    assert [one.content for one in found.attachments] == [CSV]
+    assert [note.text for note in found.notes] == ['the transfer encoding "utf-8" is unknown; taken as it is']
+
+
+def test_a_uuencoded_part_and_a_multipart_without_boundary_are_problems():
+    assert (
+        "uuencoded" in _problem(_multipart(_part(b"begin 644 a", "Content-Type: text/x", encoding="x-uuencode"))).text
+    )
+    mail = b"Content-Type: multipart/mixed\n\n--XX\n\nx\n--XX--\n"
+    assert "boundary is missing" in _problem(mail).text
+
+
+# Archives.
+
+
+def test_gzip_and_zip_are_told_by_content_and_their_files_have_paths():
+    mail = _multipart(
+        _file(gzip.compress(CSV), "a.csv.gz"),
+        _file(gzip.compress(CSV) + gzip.compress(CSV) + bytes(64), "mislabelled.csv"),
+        _file(_zip(("b.csv", CSV), ("dir/b.csv", CSV), ("dir/", b"")), "lists.zip"),
+        _file(_zip(("inner.zip", _zip(("c.csv", CSV)))), "outer.bin"),
+    )
+    assert _contents(mail) == {
+        "a.csv.gz!/a.csv": CSV,
+        "mislabelled.csv!/mislabelled.csv": CSV * 2,
+        "lists.zip!/b.csv": CSV,
+        "lists.zip!/b (2).csv": CSV,
+        "outer.bin!/inner.zip!/c.csv": CSV,
+    }
+
+
+def _encrypted_zip():
+    data = bytearray(_zip(("a.csv", CSV)))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    return bytes(data)
+
+
+def _damaged(data):
+    middle = data.index(b"a.csv") + 8
+    return data[:middle] + bytes([data[middle] ^ 0x55]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "hint"),
+    [
+        (_encrypted_zip(), "it is encrypted", "send it without a password"),
+        (_damaged(_zip(("a.csv", CSV * 50))), "it is damaged or cut off", "send it again"),
+        (_zip(("a.csv", CSV * 50))[:-30], "the archive is damaged or cut off", "send it again"),
+        (_zip(("a.csv", CSV), method=zipfile.ZIP_LZMA), "its compression method is not read", "ordinary zip"),
+        (_zip(("[Content_Types].xml", b""), ("xl/a.xml", b"")), "it is an Office file", "save the sheet as CSV"),
+        (gzip.compress(CSV * 50)[:-10], "the gzip file is cut off", "send it again"),
+        (gzip.compress(CSV)[:-6] + b"abcdef", "the gzip file is damaged", "send it again"),
+        (gzip.compress(CSV) + b"\x00x", "the gzip file is damaged", "send it again"),
+        (gzip.compress(CSV) + b"junk", "the gzip file is damaged", "send it again"),
+    ],
+)
+def test_an_archive_is_read_whole_or_is_a_problem(content, text, hint):
+    mail = _multipart(_file(content, "a.bin"))
+    problem = _problem(mail)
+    assert (problem.text.startswith(text), hint in problem.hint) == (True, True), problem
+    assert _paths(mail) == []
+
+
+def test_one_bad_file_of_an_archive_does_not_hide_the_good_one():
+    data = _zip(("a.csv", CSV * 50), ("b.csv", CSV))
+    mail = _multipart(_file(_damaged(data), "a.zip"))
+    assert _paths(mail) == ["a.zip!/b.csv"]
+    assert _problem(mail).origin.attachment == "a.zip!/a.csv"
+
+
+# Limits: each with a mail that would pass it.
+
+
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(bytes(50_000_000)), _zip(("bomb.csv", bytes(50_000_000)))],
+    ids=["gzip", "zip"],
+)
+def test_a_bomb_stops_at_its_ratio_and_costs_no_more_memory(content):
+    mail = _multipart(_file(content, "bomb.gz"))
+    tracemalloc.start()
+    try:
+        problem = _problem(mail)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert problem.text == "it unfolds to more than archive_ratio: 200 times its size"
+    assert peak < 25_000_000
+
+
+def test_a_zip_that_lies_about_sizes_and_shares_data_stops_at_what_the_mail_may_unfold_to():
+    mail = _multipart(*(_file(_zip(*((f"{number}.csv", bytes(900_000)) for number in range(5)))) for _ in range(2)))
+    found = unpack(mail, LIMITS._replace(mail_unpacked=5_000_000))
+    assert sum(len(one.content) for one in found.attachments) <= 5_000_000
+    assert {problem.text for problem in found.problems} == {
+        "the mail unfolds to more bytes than mail_unpacked allows",
+    }
+
+
+def test_decoded_attachments_count_towards_what_the_mail_may_unfold_to():
+    mail = _multipart(_file(CSV * 10, "1.csv"), _file(CSV * 10, "2.csv"))
+    limits = LIMITS._replace(mail_unpacked=len(CSV) * 15)
+    assert _paths(mail, limits) == ["1.csv"]
+    assert "mail_unpacked" in _problem(mail, limits).text
+
+
+@pytest.mark.parametrize(
+    ("limit", "mail"),
+    [
+        ({"parts": 3}, _multipart(*[_file(CSV)] * 3)),
+        ({"part_fields": 5}, _multipart(_part(CSV, *["X: y"] * 4))),
+        ({"mail_lines": 10}, b"A: b\n" + b"x\n" * 10),
+        ({"archive_members": 2}, _multipart(_file(_zip(*((f"{number}", CSV) for number in range(3)))))),
+        ({"archive_depth": 1}, _multipart(_file(_zip(("a.zip", _zip(("b.csv", CSV))))))),
+        ({"depth": 0}, _multipart(_forward(b"Subject: x\n\n" + CSV))),
+    ],
+)
+def test_each_limit_is_named_by_the_problem_of_a_mail_beyond_it(limit, mail):
+    ((name, value),) = limit.items()
+    assert f"{name}: {value}" in _problem(mail, LIMITS._replace(**limit)).text
+    assert unpack(mail, LIMITS._replace(**{name: value + 3})).problems == ()
+
+
+def _nested(levels):
+    heads = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (one, one) for one in range(levels))
+    return heads + b"\nx\n" + b"".join(b"--b%d--\n" % one for one in reversed(range(levels)))
+
+
+def test_deep_nesting_is_refused_before_it_costs_anything():
+    assert _paths(_nested(20)) == ["(body)"]
+    assert "nesting: 20" in _problem(_nested(21)).text
+    assert "nesting: 20" in _problem(_nested(5_000)).text
+    assert "nesting: 20" in _problem(b"Content-Type: message/rfc822\n\n" * 5_000).text
+
+
+def test_a_structure_field_that_is_slow_to_read_is_refused():
+    assert "content-type field" in _problem(b'Content-Type: text/plain; a="' + b";" * 100_000 + b"\n\nx").text.lower()
+
+
+# Kinds.
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "word"),
+    [
+        (b"%PDF-1.7 ...", "Content-Type: text/csv; name=a.csv", "PDF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1..", "Content-Type: application/x; name=a.msg", "Outlook"),
+        (b"\x78\x9f\x3e\x22..", "Content-Type: application/ms-tnef; name=winmail.dat", "winmail.dat"),
+        (b"7z\xbc\xaf\x27\x1c..", "Content-Type: application/x; name=a.7z", "7z"),
+        (b"-----BEGIN PGP MESSAGE-----\n", "Content-Type: application/octet-stream", "encrypted"),
+        (b"0\x82\x01", "Content-Type: application/pkcs7-mime; smime-type=enveloped-data", "encrypted"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50_000), 'Content-Type: image/png; name="scan.png"', "picture"),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_that_says_what_to_send(content, fields, word):
+    problem = _problem(_multipart(_file(CSV), _base64(content, fields)))
+    assert word in problem.text
+    assert problem.hint.startswith(("send", "let the sender"))
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + bytes(50_000), "Content-Type: image/png\nContent-ID: <logo>"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50_000), "Content-Type: image/png; name=logo.png\nContent-Disposition: inline"),
+        (b"GIF89a" + bytes(100), "Content-Type: image/gif; name=dot.gif"),
+        (b"-----BEGIN PGP SIGNATURE-----", "Content-Type: application/pgp-signature; name=s.asc"),
+        (b"BEGIN:VCALENDAR", "Content-Type: text/calendar"),
+        (b"\x00\x05\x16\x07\x00\x02", "Content-Type: application/x; name=._a.csv"),
+    ],
+)
+def test_logos_signatures_and_litter_are_left_out_with_a_note(content, fields):
+    found = unpack(_multipart(_file(CSV), _base64(content, fields)), LIMITS)
+    assert ([one.path for one in found.attachments], found.problems) == (["a.csv"], ())
+    assert len(found.notes) == 1
+    assert found.notes[0].text.endswith("was left out")
+
+
+def test_a_list_that_begins_like_a_bitmap_is_a_list():
+    assert _paths(_multipart(_file(b"BMR,slot\r\n1,2\r\n"))) == ["a.csv"]
+
+
+def test_a_mail_as_programs_write_it_is_read():
+    message = EmailMessage()
+    message["From"], message["Subject"] = "backup@example.com", "Bänder"
+    message.set_content("Siehe Anhang\n")
+    message.add_alternative("<p>Siehe Anhang</p>", subtype="html")
+    message.add_attachment(CSV, maintype="text", subtype="csv", filename="Bänder heute.csv")
+    for mail in (bytes(message), b"From backup@example.com Mon\n>From root Mon\n" + bytes(message)):
+        assert _contents(mail) == {"(body)": b"Siehe Anhang\n", "Bänder heute.csv": CSV}
+
+
+def test_a_big_attachment_costs_little_more_than_itself():
+    content = CSV * 200_000
+    mail = _multipart(_file(content))
+    tracemalloc.start()
+    try:
+        (found,) = unpack(mail, LIMITS).attachments
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.content == content
+    assert peak < 5 * len(mail)
