@@ -1,0 +1,146 @@
+"""Answering a run: every audience that is due gets its reply, rendered once, kept, and then sent.
+
+Strategy (exactly-once.md section 2): a reply is on disk before sendmail sees it, so every copy that is ever sent is
+the same bytes under the same Message-ID. The mark follows sendmail's acceptance: dying between the two sends a second
+copy, and never none. A run that is given up is answered too, under names of its own, so that it can still be answered
+when it is taken up again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mailsync.config.route import SENDER, Audience, Route
+from mailsync.core.model import RunId
+from mailsync.core.summarise import summarise
+from mailsync.core.summary import Facts, Summary, digest, due
+from mailsync.flow.settle import facts_of
+from mailsync.flow.world import World
+from mailsync.mail.loop import own_message_id
+from mailsync.mail.notice import HeldMail, Notice, crash_alert, given_up_notice
+from mailsync.mail.render import Rendered, environment, render
+from mailsync.mail.reply import Envelope, OriginalMail, build_notice, build_reply
+from mailsync.mail.verdict import Verdict
+from mailsync.mail.view import ReplyFacts
+
+
+class Asked(NamedTuple):
+    """The mail that is answered: its verdict, the ids of its thread, and when it was first seen, in seconds."""
+
+    run: RunId
+    route: Route
+    verdict: Verdict
+    original: OriginalMail
+    received: int
+
+
+class Letter(NamedTuple):
+    """One reply as it would be sent: to whom, and what it says."""
+
+    audience: str
+    to: tuple[str, ...]
+    rendered: Rendered
+
+
+def letters(world: World, asked: Asked, summary: Summary) -> tuple[Letter, ...]:
+    """The replies that are due, rendered; nothing is kept or sent."""
+    due_now = [audience for audience in asked.route.audiences if _is_due(audience, asked, summary)]
+    return tuple(_letter(world, asked, audience, summary) for audience in due_now)
+
+
+def operator_text(world: World, asked: Asked, summary: Summary) -> str:
+    """The summary as the operator reads it, whether or not anybody is due a mail."""
+    return _letter(world, asked, Audience("operator", (), "always", "operator"), summary).rendered.text
+
+
+def answer(world: World, asked: Asked, facts: Facts, *, edition: str = "") -> Summary:
+    """Sends every reply that is due and not yet accepted by sendmail; the summary they tell."""
+    summary = summarise(facts)
+    for audience in asked.route.audiences:
+        if _is_due(audience, asked, summary):
+            name = audience.name + edition
+
+            def compose(audience: Audience = audience, name: str = name) -> bytes:
+                letter = _letter(world, asked, audience, summary)
+                return build_reply(
+                    _envelope(world, asked, letter.to, name, digest(summary)), asked.original, letter.rendered
+                )
+
+            _send_once(world, asked.run, name, compose)
+    return summary
+
+
+def answer_failure(world: World, asked: Asked, reason: str, *, trace: str = "") -> None:
+    """Tells people that a run is given up: what is done and what is not, and the traceback of a crash."""
+    edition = f"-given-up-{asked.received}"
+    facts = facts_of(world.journal, asked.run, unfinished=reason)
+    if facts.rounds and _answered_in_full(world, asked, facts, edition) and not trace:
+        return
+    run = world.journal.find(asked.run)
+    mail = HeldMail(
+        asked.run.hex(), asked.verdict.from_address, asked.verdict.subject, reason, run.attempts if run else 0
+    )
+    notice = crash_alert(mail, trace) if trace else given_up_notice(mail, _states(facts))
+    for audience in asked.route.audiences:
+        if audience.name == SENDER or audience.when not in ("always", "problem", "failure"):
+            continue
+        name = f"{audience.name}-notice-{asked.received}"
+        _send_once(world, asked.run, name, lambda to=audience.to, name=name: _notice(world, asked, to, name, notice))  # type: ignore[misc]
+
+
+def _answered_in_full(world: World, asked: Asked, facts: Facts, edition: str) -> bool:
+    """True when the usual replies could be made. If what fails is their making, a plain notice must do."""
+    try:
+        answer(world, asked, facts, edition=edition)
+    except Exception:  # noqa: BLE001 - whatever is wrong with the templates, people are to be told
+        return False
+    return True
+
+
+def _send_once(world: World, run: RunId, name: str, compose: Callable[[], bytes]) -> None:
+    """Sends a reply, unless sendmail has accepted it: as it was kept by an earlier attempt, else newly made."""
+    if name in world.journal.sent_to(run):
+        return
+    message = world.archive.reply(run, name)
+    if message is None:
+        message = compose()
+        world.archive.keep_reply(run, name, message)
+    world.send(message, name=f"{run.hex()}.{name}")
+    world.journal.mark_sent(run, name, world.now())
+
+
+def _is_due(audience: Audience, asked: Asked, summary: Summary) -> bool:
+    return bool(_recipients(audience, asked)) and due(audience.when, summary)
+
+
+def _recipients(audience: Audience, asked: Asked) -> tuple[str, ...]:
+    if audience.name != SENDER:
+        return audience.to
+    return (asked.verdict.from_address,) if asked.verdict.covers_from else ()
+
+
+def _letter(world: World, asked: Asked, audience: Audience, summary: Summary) -> Letter:
+    site = world.site
+    templates = environment(site=site.templates, cache=site.state / "templates")
+    verdict = asked.verdict
+    facts = ReplyFacts(verdict.message_id, verdict.subject, verdict.from_address, asked.received, world.now())
+    rendered = render(templates, audience.template, summary=summary, facts=facts)
+    return Letter(audience.name, _recipients(audience, asked), rendered)
+
+
+def _notice(world: World, asked: Asked, to: tuple[str, ...], name: str, notice: Notice) -> bytes:
+    said = hashlib.sha256(notice.text.encode("utf-8", "replace")).digest()
+    return build_notice(_envelope(world, asked, to, name, said), notice.subject, notice.text, asked.original)
+
+
+def _envelope(world: World, asked: Asked, to: tuple[str, ...], name: str, outcome: bytes) -> Envelope:
+    sender = asked.route.reply_from
+    domain = sender.rpartition("@")[2] or "localhost"
+    named = own_message_id(asked.run, name, outcome, secret=world.marks.secret, domain=domain)
+    return Envelope(sender, to, named, world.now(), world.marks.x_loop)
+
+
+def _states(facts: Facts) -> tuple[str, ...]:
+    return tuple(f"{state.scope}: {state.reason or 'done'}" for state in summarise(facts).states)

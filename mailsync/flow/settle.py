@@ -1,0 +1,286 @@
+"""Deciding a run and carrying it out: plan every scope, let the guards speak, journal, apply, round by round.
+
+Strategy (exactly-once.md sections 1 to 3). All scopes are planned before anything is sent, and plans and requests are
+journalled in one transaction. From then on the journal leads: a batch without an outcome is sent byte for byte, first.
+
+answer of the server           what follows
+outcome                        kept
+  ... with conflicts           the next round: the scope is synced and planned again; the last round's stay problems
+601, 602 (stale)               nothing was recorded: the chapter is dropped, and the same round planned again
+604 with the stored outcome    that outcome is kept
+none                           75; the next attempt goes on here
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from mailsync.client.journal import Chapter, Journal, KeptBatch
+from mailsync.client.link import NoScopeError, ReusedError, StaleError
+from mailsync.config.route import Route
+from mailsync.core.batches import Cause, make_batches
+from mailsync.core.errors import TemporaryError
+from mailsync.core.guard import objections
+from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
+from mailsync.core.merge import Merged, merge
+from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot
+from mailsync.core.outcome import Outcome, Result
+from mailsync.core.plan import Plan, PlanRules, make_plan, plan_id
+from mailsync.core.summary import Applied, Context, Facts, Unfinished, context
+from mailsync.core.tally import operations_of
+from mailsync.wire.batches import encode_apply
+
+ROUNDS = 5
+MOST_PROBLEMS = 1_000
+
+
+class Server(Protocol):
+    """What a run needs of the server."""
+
+    def refresh(self, scope: Scope) -> Snapshot:
+        """The scope as it is now. Raises NoScopeError, or TemporaryError when the server cannot say."""
+        ...
+
+    def apply(self, body: bytes) -> Outcome:
+        """The outcome of the encoded batch. Raises StaleError, ReusedError or TemporaryError."""
+        ...
+
+
+class Report(NamedTuple):
+    """What was read: the mapped attachments, and what is wrong or worth telling of the mail itself.
+
+    `digest` names the definitions that read it, `rules` are what they and the route say about planning a scope.
+    """
+
+    mapped: tuple[Mapped, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    digest: str
+    source: str
+    rules: Callable[[Scope], PlanRules]
+
+
+class Job(NamedTuple):
+    """One run to settle. `report` reads and maps the extract: a pure function of what was kept, called when needed."""
+
+    run: RunId
+    route: Route
+    asof: int
+    report: Callable[[], Report]
+
+
+class Decided(NamedTuple):
+    """A planned scope as it is journalled; `objection` says why none of it is sent, after the first round."""
+
+    plan: Plan
+    context: Context
+    objection: str = ""
+
+
+class Decision(NamedTuple):
+    """What a report comes to: the facts without any outcome, and the scopes' plans."""
+
+    facts: Facts
+    scopes: tuple[Decided, ...]
+
+
+def decide(route: Route, run: RunId, report: Report, refresh: Callable[[Scope], Snapshot]) -> Decision:
+    """Plans every scope of a report, and lets the guards object."""
+    merged = merge(report.mapped, MOST_PROBLEMS)
+    problems = list(report.problems)
+    scopes = []
+    for records in merged.records:
+        try:
+            scopes.append(_plan(records, refresh(records.scope), report.rules(records.scope)))
+        except NoScopeError:
+            scopes.append(_plan(records, _NoSuchScope(records.scope), PlanRules()))
+            hint = f"correct the report, or: mailsync server scope add {records.scope}"
+            problems.append(Problem(Origin(), f"the server has no scope {records.scope}", hint))
+    plans = [one.plan for one in scopes]
+    facts = Facts(
+        route=route.name,
+        run=run.hex(),
+        plan=plan_id(report.digest, plans),
+        mapped=report.mapped,
+        merged=merged,
+        objections=objections(report.mapped, plans, route.guards),
+        problems=tuple(problems),
+        notes=report.notes,
+        contexts=tuple(one.context for one in scopes),
+    )
+    return Decision(facts, tuple(scopes))
+
+
+def settle(job: Job, journal: Journal, server: Server) -> Facts:
+    """Brings a run to its end, from wherever an earlier attempt left it; all that was done, by whichever attempt."""
+    kept = journal.find(job.run)
+    if kept is None or kept.report is None:
+        report = job.report()
+        _keep(job, journal, report, decide(job.route, job.run, report, server.refresh))
+    _Course(job, journal, server).run()
+    return facts_of(journal, job.run)
+
+
+def facts_of(journal: Journal, run: RunId, unfinished: str = "") -> Facts:
+    """The kept facts of a run. `unfinished` is why scopes without all their outcomes were given up."""
+    kept = journal.find(run)
+    if kept is None or kept.report is None:
+        return Facts(route=kept.route if kept else "", run=run.hex(), plan="")
+    facts = facts_from_json(kept.report)
+    rounds = []
+    contexts: dict[Scope, Context] = {}
+    left: list[Unfinished] = []
+    for chapter in journal.chapters(run):
+        decided = from_json(Decided, chapter.plan)
+        outcomes = [_outcome(batch) for batch in journal.batches(run) if batch.chapter == chapter.chapter]
+        rounds.append(_applied(decided.plan, [one for one in outcomes if one is not None]))
+        contexts[decided.plan.scope] = decided.context
+        reason = decided.objection or (unfinished if None in outcomes else "")
+        left = [one for one in left if one.scope != decided.plan.scope]
+        left += [Unfinished(decided.plan.scope, reason)] if reason else []
+    return facts._replace(rounds=tuple(rounds), contexts=tuple(contexts.values()), unfinished=tuple(left))
+
+
+class _Course:
+    """The rounds of one run, led by its journal."""
+
+    def __init__(self, job: Job, journal: Journal, server: Server) -> None:
+        self._job = job
+        self._journal = journal
+        self._server = server
+        self._report: Report | None = None
+        self._merged = Merged()
+
+    def run(self) -> None:
+        """Sends what has no outcome, and plans again what conflicted, until nothing is left to do."""
+        for _ in range(2 * ROUNDS):
+            stale = self._send_all()
+            again = [chapter for chapter in _latest(self._journal.chapters(self._job.run)) if self._conflicts(chapter)]
+            if not stale and not again:
+                return
+            for chapter in stale:
+                self._plan_again(chapter, chapter.round, dropping=True)
+            for chapter in again:
+                self._plan_again(chapter, chapter.round + 1, dropping=False)
+        hint = "the mail stays queued and the run goes on with the next attempt"
+        raise TemporaryError("the server's store changes faster than this run can follow", hint=hint)
+
+    def _send_all(self) -> list[Chapter]:
+        """Sends every batch without an outcome; the chapters that turned out to be stale."""
+        chapters = {chapter.chapter: chapter for chapter in self._journal.chapters(self._job.run)}
+        stale: dict[int, Chapter] = {}
+        for batch in self._journal.batches(self._job.run):
+            if batch.outcome is not None or batch.chapter in stale:
+                continue
+            try:
+                outcome = self._server.apply(batch.body)
+            except ReusedError as error:
+                outcome = error.outcome
+            except StaleError:
+                stale[batch.chapter] = chapters[batch.chapter]
+                continue
+            self._journal.answered(self._job.run, batch, to_json(outcome))
+        return list(stale.values())
+
+    def _conflicts(self, chapter: Chapter) -> bool:
+        """True when a round left conflicts and another round is allowed."""
+        if chapter.round + 1 >= ROUNDS:
+            return False
+        outcomes = [_outcome(batch) for batch in self._batches(chapter)]
+        return any(row.result is Result.CONFLICT for one in outcomes if one is not None for row in one.results)
+
+    def _plan_again(self, chapter: Chapter, round_: int, *, dropping: bool) -> None:
+        """Adds a plan for the chapter's scope, against its newest state, and journals it with its requests."""
+        scope = from_json(Decided, chapter.plan).plan.scope
+        records, report = self._records(scope)
+        decided = _plan(records, self._server.refresh(scope), report.rules(scope))
+        # An epoch that changed may have brought back last month's store: the guards see every plan.
+        found = objections(report.mapped, [decided.plan], self._job.route.guards)
+        if found:
+            decided = decided._replace(objection="; ".join(one.text for one in found))
+        run = self._job.run
+        chapters = self._journal.chapters(run)
+        number = len(chapters)
+        # Parts of a dropped chapter that were recorded keep their numbers: a batch id is never used twice.
+        part = sum(
+            batch.outcome is not None
+            for other in chapters
+            if (other.scope, other.round) == (chapter.scope, round_)
+            for batch in self._batches(other)
+        )
+        batches = () if found else _requests(self._job, report, decided.plan, (number, round_, part))
+        added = Chapter(number, round_, chapter.scope, to_json(decided), dropped=False)
+        self._journal.extend(run, (added,), batches, dropping=chapter.chapter if dropping else None)
+
+    def _records(self, scope: Scope) -> tuple[Records, Report]:
+        if self._report is None:
+            self._report = self._job.report()
+            self._merged = merge(self._report.mapped, MOST_PROBLEMS)
+        (records,) = (one for one in self._merged.records if one.scope == scope)
+        return records, self._report
+
+    def _batches(self, chapter: Chapter) -> list[KeptBatch]:
+        return [batch for batch in self._journal.batches(self._job.run) if batch.chapter == chapter.chapter]
+
+
+def _plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Decided:
+    plan = make_plan(records, snapshot, rules)
+    return Decided(plan, context(plan, snapshot))
+
+
+def _keep(job: Job, journal: Journal, report: Report, decision: Decision) -> None:
+    """Journals a decision with every request it comes to, in one transaction."""
+    chapters: list[Chapter] = []
+    batches: list[KeptBatch] = []
+    for number, decided in enumerate(decision.scopes):
+        chapters.append(Chapter(number, 0, str(decided.plan.scope), to_json(decided), dropped=False))
+        if decided.plan.epoch and not decision.facts.objections:
+            batches += _requests(job, report, decided.plan, (number, 0, 0))
+    journal.decide(job.run, facts_to_json(decision.facts), tuple(chapters), tuple(batches))
+
+
+def _requests(job: Job, report: Report, plan: Plan, place: tuple[int, int, int]) -> tuple[KeptBatch, ...]:
+    """The encoded requests of a plan; `place` is chapter, round and first part."""
+    chapter, round_, first = place
+    cause = Cause(job.run, bytes.fromhex(plan_id(report.digest, [plan])), report.source, job.asof)
+    batches = make_batches(plan, cause, round_=round_, first_part=first)
+    return tuple(
+        KeptBatch(chapter, first + number, batch.id, encode_apply(batch), None) for number, batch in enumerate(batches)
+    )
+
+
+def _latest(chapters: Iterable[Chapter]) -> list[Chapter]:
+    """The last chapter of every scope."""
+    return list({chapter.scope: chapter for chapter in chapters}.values())
+
+
+def _outcome(batch: KeptBatch) -> Outcome | None:
+    return None if batch.outcome is None else from_json(Outcome, batch.outcome)
+
+
+def _applied(plan: Plan, outcomes: list[Outcome]) -> Applied:
+    results = [row for one in outcomes for row in one.results]
+    volumes = [volume for volume, _ in operations_of(plan)]
+    changed = [one for one in outcomes if any(row.result is Result.OK for row in one.results)]
+    first, last = (changed[0].first, changed[-1].last) if changed else (0, 0)
+    return Applied(plan, tuple(zip(volumes, results, strict=False)), first, last)
+
+
+class _NoSuchScope(NamedTuple):
+    """The snapshot of a scope the server does not have: no volumes, no epoch, so nothing is sent."""
+
+    scope: Scope
+    epoch: bytes = b""
+    version: int = 0
+    size: int = 0
+
+    @property
+    def repositories(self) -> Mapping[str, Repository]:
+        """No repository."""
+        return {}
+
+    def rows(self, fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
+        """No volume."""
+        del fields
+        return ()

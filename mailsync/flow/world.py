@@ -1,0 +1,135 @@
+"""The effects a run may have, opened when first used: journal, archive, server, sendmail, clock.
+
+Strategy: one place that knows how a site becomes open files and connections. Nothing is opened that a run does not
+need: a duplicate opens the journal and no more. Writing to a site that belongs to somebody else is refused before
+anything is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from mailsync.client.archive import Archive
+from mailsync.client.journal import Journal
+from mailsync.config.keys import read_client_key, read_token
+from mailsync.config.ownership import require_owner
+from mailsync.config.site import Site
+from mailsync.core.model import Scope, Snapshot
+from mailsync.core.outcome import Outcome
+from mailsync.mail.loop import OwnMarks
+
+if TYPE_CHECKING:
+    from mailsync.client.link import Link
+
+
+class World:
+    """A site in operation. Use it as a context manager: it closes what it opened."""
+
+    def __init__(self, site: Site, *, clock: Callable[[], float] = time.time) -> None:
+        self.site = site
+        self._clock = clock
+        self._server: SiteServer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        if "journal" in self.__dict__:
+            self.journal.close()
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal, opened for this user."""
+        require_owner(self.site.state)
+        return Journal(self.site.audit.journal)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The audit Maildir."""
+        require_owner(self.site.audit.maildir)
+        return Archive(self.site.audit.maildir)
+
+    @cached_property
+    def marks(self) -> OwnMarks:
+        """What tells this site's own mails: made from the client's key, so every host with that key knows them."""
+        key = read_client_key(self.site.server.key)
+        secret = hmac.digest(key.secret, b"mailsync own mail 1", "sha256")
+        return OwnMarks(secret, "mailsync-" + hashlib.sha256(b"x-loop" + secret).hexdigest()[:20])
+
+    @property
+    def lock(self) -> Path:
+        """The file whose bytes are the locks of runs."""
+        return self.site.state / "runs.lock"
+
+    @property
+    def server(self) -> SiteServer:
+        """The server: connected when it is first asked something."""
+        if self._server is None:
+            self._server = SiteServer(self.site)
+        return self._server
+
+    def now(self) -> int:
+        """Seconds since 1970."""
+        return int(self._clock())
+
+    def send(self, message: bytes, *, name: str) -> None:
+        """Hands a message to the site's sendmail; TemporaryError when it does not accept it."""
+        from mailsync.client.sendmail import send
+
+        send(self.site.sendmail, message, name=name)
+
+
+class SiteServer:
+    """The site's server behind one connection and one cache."""
+
+    def __init__(self, site: Site) -> None:
+        from mailsync.client.cache import Cache, cache_name
+
+        require_owner(site.state)
+        self._address = site.server.address
+        self._key = read_client_key(site.server.key)
+        self._token = read_token(site.server.login)
+        name = cache_name(self._address, self._key, self._token.user)
+        self._cache = Cache.open(site.state / "cache", name)
+        self._link: Link | None = None
+        self._spent = (0, 0)
+
+    def refresh(self, scope: Scope) -> Snapshot:
+        """The scope as the server has it now."""
+        return self._cache.refresh(self._connected(), scope)
+
+    def remembered(self, scope: Scope) -> Snapshot | None:
+        """The scope as it was last seen, or None when it never was completely."""
+        return self._cache.snapshot(scope)
+
+    def apply(self, body: bytes) -> Outcome:
+        """The outcome of an encoded batch."""
+        return self._connected().apply(body)
+
+    def spent(self) -> tuple[int, int]:
+        """Application bytes sent and received since this was last asked."""
+        sent, received = (self._link.sent, self._link.received) if self._link else (0, 0)
+        before, self._spent = self._spent, (sent, received)
+        return sent - before[0], received - before[1]
+
+    def close(self) -> None:
+        """Says goodbye, and closes connection and cache."""
+        if self._link is not None:
+            self._link.close()
+        self._cache.close()
+
+    def _connected(self) -> Link:
+        if self._link is None:
+            from mailsync.client.link import connect
+
+            self._link = connect(self._address, self._key, self._token, random=os.urandom)
+        return self._link

@@ -1,0 +1,242 @@
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailsync.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+GOOD_RECIPES = 'SHELL=/bin/sh\n:0 w\n| mailsync filter --recipient "$1"\n\n:0 e\n{\nEXITCODE=75\nHOST\n}\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_postfix(monkeypatch, tmp_path):
+    """The machine's own Postfix is none of the site's business here."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+@pytest.fixture
+def site(made):
+    return Path(made["config"]).parent
+
+
+@pytest.fixture
+def check(made, capsys, site):
+    """(exit status, findings as `level area place: text`) of `check --json`, paths as seen from the site."""
+
+    def checked(*words):
+        status = main(["check", "--config", made["config"], "--json", *words])
+        said = json.loads(capsys.readouterr().out)
+        assert said["ok"] == (status == 0)
+        told = ["{level} {area} {place}: {text}".format(**finding) for finding in said["findings"]]
+        return status, [line.replace(f"{site}/", "") for line in told]
+
+    return checked
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_new_site_has_no_problem_before_its_server_runs(made, capsys):
+    assert main(["check", "--config", made["config"]]) == 0
+    assert capsys.readouterr().out == (
+        "note: server: 127.0.0.1:5000: this host's own server is not running\n"
+        f"    hint: mailsync server run --config {made['config']}\n"
+        "0 problems, 1 note\n"
+    )
+
+
+def test_offline_leaves_the_server_alone(check):
+    assert check("--offline") == (0, [])
+
+
+def test_a_server_elsewhere_that_does_not_answer_is_a_problem(check, site):
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{reserved.getsockname()[1]}"
+        edit(site / "mailsync.yaml", "address: 127.0.0.1:5000\n  key", f"address: {address}\n  key")
+        status, findings = check()
+
+    assert status == 1
+    assert len(findings) == 1
+    assert findings[0].startswith(f"problem server {address}: ")
+
+
+@pytest.fixture
+def served(made, site):
+    """Runs the site's server on a port of its own, and has the site know it."""
+    command = [sys.executable, "-m", "mailsync.cli.main", "server", "run", "--listen", "127.0.0.1:0"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [*command, "--config", made["config"]]
+    with subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        address = server.stdout.readline().removeprefix("listening on ").strip()
+        edit(site / "mailsync.yaml", "127.0.0.1:5000", address)
+        yield address
+        server.terminate()
+        assert server.wait(30) == 0
+
+
+def test_with_its_server_running_a_new_site_has_not_even_a_note(check, served):
+    assert check() == (0, [])
+
+
+def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_line(check, served, site):
+    edit(site / "mailsync.yaml", "Racking: RACK", "Racking: RAKC")
+    assert check() == (1, ['problem server mailsync.yaml:19:7: repository "RAKC" (Racking) is unknown in US01.LTO'])
+
+    edit(site / "mailsync.yaml", "media: LTO", "media: 3592")
+    status, findings = check()
+    assert status == 1
+    assert [line.partition(": ")[0] for line in findings] == ["problem server mailsync.yaml:17:12"]
+
+
+def test_a_refused_login_is_a_problem(check, served, site, tmp_path, capsys):
+    assert main(["init", str(tmp_path / "other"), "--outbox"]) == 0
+    capsys.readouterr()
+    shutil.copy(tmp_path / "other/keys/filter.token", site / "keys/filter.token")
+
+    status, findings = check()
+    assert status == 1
+    assert [line.startswith(f"problem server {served}: the server refused the login") for line in findings] == [True]
+
+
+def test_everything_wrong_with_a_site_is_told_at_once(check, site, tmp_path):
+    edit(site / "mailsync.yaml", "timezone: UTC", "timezone: Europe/Berlim")
+    edit(site / "mailsync.yaml", "expect_every", "expect_evry")
+    edit(site / "mailsync.yaml", "when: always}", "when: always, template: own}")
+    edit(site / "mailsync.yaml", "maildir:outbox", "[/no/such/sendmail]")
+    edit(site / "definitions/nightly-csv.yaml", "column: volume}", "colunm: volume}")
+    (site / "templates").mkdir()
+    (site / "templates/own.txt.j2").write_text("line\n{{ no_such_thing }}\n")
+    (site / "keys/site.key").chmod(0o644)
+    (site / "keys/filter.token").unlink()
+    (site / "keys/nightly.tokens").write_text("x\n")
+    (site / "state").chmod(0o755)
+    (site / "mailsync.yaml").chmod(0o660)
+    (tmp_path / "rc").write_text(GOOD_RECIPES.replace(":0 w\n", ":0\n"))
+
+    status, findings = check("--procmailrc", str(tmp_path / "rc"))
+
+    assert status == 1
+    wanted = (
+        'problem configuration mailsync.yaml:22:5: unknown key "expect_evry" in route "nightly"',
+        "problem configuration keys/nightly.tokens:1:1: not the SHA-256 of a token",
+        'problem configuration mailsync.yaml:21:15: route "nightly": time zone "Europe/Berlim" is unknown',
+        "problem permissions mailsync.yaml: mode 0660 lets others change it",
+        "problem permissions state: mode 0755 lets others at mails and databases",
+        "problem keys keys/site.key: mode 0644 lets others at a secret",
+        "problem keys keys/filter.token: cannot be read: No such file or directory",
+        "problem definitions definitions/nightly-csv.yaml:",
+        "problem templates templates/own.txt.j2:2:1: ",
+        "problem sendmail /no/such/sendmail: there is no such program",
+        f"problem procmail {tmp_path}/rc:2:1: without the flag w",
+    )
+    missing = [line for line in wanted if not any(told.startswith(line) for told in findings)]
+    assert missing == [], "\n".join(findings)
+
+
+def test_keys_that_do_not_fit_each_other_are_problems(check, site, tmp_path, capsys):
+    assert main(["init", str(tmp_path / "other"), "--outbox"]) == 0
+    capsys.readouterr()
+    shutil.copy(tmp_path / "other/keys/ring", site / "keys/ring")
+
+    assert check() == (
+        1,
+        [
+            'problem keys keys/ring: the ring does not have the key "site" that this host connects with',
+            'problem keys keys/ring: the key "site" is for a server with another static key',
+        ],
+    )
+
+
+def test_a_sample_that_gives_other_records_is_a_problem(check, site):
+    sample = site / "definitions/nightly-csv.sample.csv"
+    assert check("--offline") == (0, [])
+
+    sample.write_text(sample.read_text().replace("OFFS", "LIBR"))
+    status, findings = check("--offline")
+    assert status == 1
+    assert {line.partition(": ")[0] for line in findings} == {"problem samples definitions/nightly-csv.sample.csv"}
+    (site / "definitions/nightly-csv.expected.json").unlink()
+    assert check("--offline")[1] == [
+        "problem samples definitions/nightly-csv.sample.csv: there is no nightly-csv.expected.json to compare with"
+    ]
+
+
+def test_a_site_of_somebody_else_is_a_problem_with_the_command_that_works(made, capsys, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+
+    assert main(["check", "--offline", "--config", made["config"]]) == 1
+    assert "54321 would leave files in it that" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_database_of_root_in_a_site_of_somebody_else_is_a_problem(check, site):
+    (site / "state/journal.db").touch(mode=0o600)
+    os.chown(site / "state/journal.db", 54_321, -1)
+
+    assert check("--offline") == (
+        1,
+        ["problem permissions state/journal.db: belongs to 54321, not to root as its folder"],
+    )
+
+
+def test_a_site_that_is_not_yaml_is_told_with_its_line_and_its_definitions_are_still_read(check, site):
+    (site / "mailsync.yaml").write_text("server:\n\t- x\n")
+    (site / "definitions/nightly-csv.yaml").write_text("nam: x\n")
+
+    status, findings = check()
+    assert status == 1
+    assert findings[0].startswith("problem configuration mailsync.yaml:2:1: not YAML")
+    assert any(
+        line.startswith('problem definitions definitions/nightly-csv.yaml:1:1: unknown key "nam"') for line in findings
+    )
+
+
+def test_without_a_site_the_rest_is_looked_at(capsys, tmp_path):
+    (tmp_path / "rc").write_text("SHELL=/bin/sh\n")
+
+    assert main(["check", "--procmailrc", "rc"]) == 1
+    told = capsys.readouterr().out
+    assert "problem: configuration: no configuration found" in told
+    assert "problem: procmail: rc:1:1: no recipe runs mailsync filter" in told
+
+
+@pytest.mark.parametrize(
+    ("recipes", "status"),
+    [(GOOD_RECIPES, 0), (GOOD_RECIPES.replace(":0 e", ":0"), 1), ("SHELL=/bin/sh\n:0:\nmbox\n", 0), (None, 0)],
+)
+def test_the_users_own_procmailrc_is_looked_through_where_it_has_to_do_with_mailsync(check, tmp_path, recipes, status):
+    (tmp_path / "home").mkdir()
+    if recipes:
+        (tmp_path / "home/.procmailrc").write_text(recipes)
+
+    assert check("--offline")[0] == status
+
+
+def test_a_named_procmailrc_that_is_not_there_is_a_problem(check):
+    assert check("--offline", "--procmailrc", "gone") == (
+        1,
+        ["problem procmail gone: cannot be read: No such file or directory"],
+    )
+
+
+@pytest.mark.parametrize(("limit", "notes"), [("51200000", 1), ("0", 0), ("x", 0)])
+def test_a_file_size_limit_of_postfix_is_noted(check, tmp_path, limit, notes):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/postconf").write_text(f'#!/bin/sh\n[ "$1 $2" = "-h mailbox_size_limit" ] && echo {limit}\n')
+    (tmp_path / "bin/postconf").chmod(0o755)
+
+    status, findings = check("--offline")
+    assert status == 0
+    assert [line.startswith(f"note postfix main.cf: mailbox_size_limit is {limit}") for line in findings] == [
+        True
+    ] * notes

@@ -1,0 +1,52 @@
+"""Killed at every effect, and at random: each mail is applied exactly once, and its reply tells all that was done."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from crash import check, crash_site, kill_at_random, two_moves
+from sites import Site, served
+
+KILLED = str(Path(__file__).resolve().parents[1] / "support" / "killed.py")
+KILLS = 100
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    made = crash_site(tmp_path_factory.mktemp("crash"), mails=1000)
+    with served(made):
+        yield made
+
+
+def killed(site: Site, mail: bytes, effect: int) -> subprocess.CompletedProcess:
+    words = ["filter", "--config", str(site.config), "--recipient", site.recipient]
+    command = [sys.executable, KILLED, str(effect), *words]
+    return subprocess.run(command, input=mail, capture_output=True, timeout=120, check=False)
+
+
+def test_killed_before_each_effect_and_run_again_every_mail_is_applied_once_and_answered(site):
+    counted = killed(site, two_moves(site, 0)[0], 0)
+    assert counted.returncode == 0, counted.stderr
+    effects = int(re.search(rb"effects: (\d+)", counted.stderr)[1])
+    assert effects > 30
+    died = 0
+    for effect in range(1, effects + 1):
+        mail, volumes = two_moves(site, effect)
+        first = killed(site, mail, effect)
+        died += first.returncode == -9
+        assert first.returncode in (-9, 0), first.stderr
+        again = site.filter(mail)
+        assert again.returncode == 0, again.stderr.decode()
+        check(site, effect, volumes)
+    # A later run may have an effect less than the counted one; that nearly all were killed shows the kills are real.
+    assert died > 0.9 * effects
+    assert b"no mail is held" in site.run("held", "list").stderr
+
+
+def test_killed_at_random_moments_every_mail_is_applied_once_and_answered(site):
+    kill_at_random(site, range(500, 1000), KILLS, seed=7)

@@ -1,0 +1,172 @@
+"""Deciding and carrying out a run against a real server, with somebody or something getting in between."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from sites import Site, extract, library_csv, load, make_site, served, volume_names
+
+from mailsync.config.definitions import load_definitions
+from mailsync.config.site import load_site
+from mailsync.core.errors import TemporaryError
+from mailsync.core.identity import run_id
+from mailsync.core.model import Attachment
+from mailsync.core.outcome import Result
+from mailsync.core.summarise import summarise
+from mailsync.core.summary import Verdict
+from mailsync.flow.reading import file_report
+from mailsync.flow.settle import ROUNDS, Job, settle
+from mailsync.flow.world import World
+
+NAMES = volume_names(40)
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = make_site(tmp_path / "site")
+    load(made, library_csv(40).replace(b",OFFS", b",LIBR").replace(b",RACK", b",LIBR"))
+    with served(made):
+        yield made
+
+
+@pytest.fixture
+def world(site):
+    with World(load_site(site.config)) as opened:
+        yield opened
+
+
+class Between:
+    """The site's server, with something happening before the n-th APPLY."""
+
+    def __init__(self, world: World, *happenings) -> None:
+        self.server = world.server
+        self.happenings = list(happenings)
+
+    def refresh(self, scope):
+        return self.server.refresh(scope)
+
+    def apply(self, body):
+        if self.happenings:
+            self.happenings.pop(0)()
+        return self.server.apply(body)
+
+
+def job(world: World, rows, *, name: str = "extract.csv") -> Job:
+    """A run begun in the journal, of an extract with these rows."""
+    (route,) = world.site.routes
+    run = run_id(route.name, (os.urandom(16),))
+    world.journal.begin(run, delivery=bytes(run), route=route.name, verdict="[]", now=world.now())
+    definition = load_definitions(world.site).by_name["nightly-csv"]
+    extract_ = Attachment(name, extract(rows), "", "", 0, body=False)
+    return Job(run, route, world.now(), file_report(extract_, definition, route, world.site))
+
+
+def changed_by_somebody(site: Site, volume: str, place: str):
+    """Somebody loads another place for a volume."""
+    content = f"customer,media,volume,repository\nUS01,LTO,{volume},{place}\n".encode()
+    return lambda: load(site, content)
+
+
+def test_a_volume_somebody_changed_meanwhile_is_planned_again_and_done(site, world):
+    asked = job(world, [(NAMES[0], "OFFS"), (NAMES[1], "OFFS")])
+    facts = settle(asked, world.journal, Between(world, changed_by_somebody(site, NAMES[0], "RACK")))
+    assert [row.result for _, row in facts.rounds[0].results] == [Result.CONFLICT, Result.OK]
+    assert [volume for volume, _ in facts.rounds[1].results] == [NAMES[0]]
+    assert [chapter.round for chapter in world.journal.chapters(asked.run)] == [0, 1]
+    summary = summarise(facts)
+    assert (summary.verdict, summary.counts.moved) == (Verdict.DONE, 2)
+    assert {site.export()[name]["repository"] for name in NAMES[:2]} == {"OFFS"}
+
+
+def test_a_volume_that_keeps_changing_is_a_problem_after_the_last_round(site, world):
+    meddling = [changed_by_somebody(site, NAMES[0], place) for place in ("RACK", "LIBR", "RACK", "LIBR", "RACK")]
+    facts = settle(job(world, [(NAMES[0], "OFFS")]), world.journal, Between(world, *meddling))
+    assert len(facts.rounds) == ROUNDS
+    summary = summarise(facts)
+    assert summary.verdict is Verdict.PROBLEMS
+    assert NAMES[0] in summary.problems[0].text
+    assert site.export()[NAMES[0]]["repository"] == "RACK"
+
+
+def test_a_restored_server_makes_the_same_round_be_planned_again(site, world):
+    def restored() -> None:
+        assert site.run("server", "restored").returncode == 0
+
+    asked = job(world, [(NAMES[0], "OFFS")])
+    facts = settle(asked, world.journal, Between(world, restored))
+    assert [(chapter.round, chapter.dropped) for chapter in world.journal.chapters(asked.run)] == [
+        (0, True),
+        (0, False),
+    ]
+    assert summarise(facts).counts.moved == 1
+    assert site.export()[NAMES[0]]["repository"] == "OFFS"
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_bytes_and_nothing_is_done_twice(site, world):
+    class Lossy(Between):
+        def apply(self, body):
+            sent.append(body)
+            outcome = self.server.apply(body)
+            if len(sent) == 1:
+                raise TemporaryError("the connection broke")
+            return outcome
+
+    sent: list[bytes] = []
+    asked = job(world, [(NAMES[0], "OFFS")])
+    with pytest.raises(TemporaryError):
+        settle(asked, world.journal, Lossy(world))
+    facts = settle(asked, world.journal, Lossy(world))
+    assert sent[0] == sent[1]
+    assert summarise(facts).counts.moved == 1
+    version = facts.rounds[0].last
+    assert world.server.refresh(facts.rounds[0].plan.scope).version == version
+
+
+def test_an_older_run_goes_on_after_a_newer_one_with_what_it_had_journalled(site, world):
+    """What was journalled is sent as it was; what that would undo of the newer run is a conflict, and planned again."""
+
+    class Down(Between):
+        def apply(self, _body):
+            raise TemporaryError("the server is down")
+
+    older = job(world, [(NAMES[0], "OFFS"), (NAMES[1], "OFFS")])
+    with pytest.raises(TemporaryError):
+        settle(older, world.journal, Down(world))
+    settle(job(world, [(NAMES[0], "RACK")]), world.journal, Between(world))
+    facts = settle(older, world.journal, Between(world))
+    assert [row.result for _, row in facts.rounds[0].results] == [Result.CONFLICT, Result.OK]
+
+
+def test_a_plan_the_guards_refuse_sends_nothing_and_is_not_made_again(site, world):
+    asked = job(world, [(name, "OFFS") for name in NAMES])
+
+    class Watched(Between):
+        def refresh(self, scope):
+            asked_for.append(scope)
+            return self.server.refresh(scope)
+
+        def apply(self, _body):
+            raise AssertionError("a refused plan was sent")
+
+    asked_for: list[object] = []
+    first = settle(asked, world.journal, Watched(world))
+    again = settle(asked, world.journal, Watched(world))
+    assert len(asked_for) == 1
+    assert summarise(first) == summarise(again)
+    assert [one.guard for one in first.objections] == ["moved"]
+
+
+def test_a_scope_the_server_does_not_have_is_a_problem_and_nothing_is_sent(site, world):
+    site.edit("media: LTO", "media: DLT")
+    with World(load_site(site.config)) as other:
+        facts = settle(job(other, [(NAMES[0], "OFFS")]), other.journal, Between(other))
+    assert any("no scope US01.DLT" in problem.text for problem in facts.problems)
+    assert facts.rounds[0].results == ()
+
+
+def test_facts_read_back_from_the_journal_are_what_the_run_returned(site, world):
+    asked = job(world, [(NAMES[0], "OFFS"), ("NOSUCH", "OFFS"), ("bad id", "OFFS")])
+    facts = settle(asked, world.journal, Between(world))
+    with World(load_site(site.config)) as later:
+        assert settle(asked, later.journal, Between(later)) == facts
