@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailsync.cli.main import add_config
-from mailsync.core.errors import UsageError
+from mailsync.cli.source import read_input
 
 if TYPE_CHECKING:
     import argparse
@@ -46,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mailsync.mail.verdict import Envelope
 
     site = load_site(find_config(arguments.config))
-    mail = _read(arguments.file, site.limits.mail_size)
+    mail = read_input(arguments.file, site.limits.mail_size)
     with World(site) as world:
         seen = foresee(mail, Envelope(arguments.recipient, arguments.sender), world)
     if arguments.json:
@@ -55,17 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
         _print(seen)
     summary = seen.summary
     return 0 if summary is not None and not summary.problems and not summary.objections else 1
-
-
-def _read(file: str | None, most: int) -> bytes:
-    if file is None:
-        mail = sys.stdin.buffer.read(most + 1)
-    else:
-        with Path(file).open("rb") as opened:
-            mail = opened.read(most + 1)
-    if len(mail) > most:
-        raise UsageError(f"the mail is larger than mail_size: {most} bytes", hint="filter would hold it")
-    return mail
 
 
 def _document(seen: Foreseen) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailsync.cli.main import add_config
+from mailsync.cli.source import read_input
 from mailsync.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         hint = suggestion(arguments.definition, definitions)
         raise UsageError(f'no definition is named "{arguments.definition}" in {site.definitions}', hint=hint)
     name = Path(arguments.file).name if arguments.file else "(stdin)"
-    extract = Attachment(name, _read(arguments.file, site.limits.mail_size), "", "", 0, body=False)
+    extract = Attachment(name, read_input(arguments.file, site.limits.mail_size), "", "", 0, body=False)
     carry = push_and_mail if arguments.mail else push
     with World(site) as world:
         pushed = carry(world, route, extract, definitions[arguments.definition])
@@ -73,14 +73,3 @@ def _route(site: Site, arguments: argparse.Namespace) -> Route:
         names = ", ".join(route.name for route in meant)
         raise UsageError(f"several routes could be meant: {names}", hint="say which: --route NAME")
     return meant[0]
-
-
-def _read(file: str | None, most: int) -> bytes:
-    if file is None:
-        content = sys.stdin.buffer.read(most + 1)
-    else:
-        with Path(file).open("rb") as opened:
-            content = opened.read(most + 1)
-    if len(content) > most:
-        raise UsageError(f"the extract is larger than mail_size: {most} bytes", hint="raise limits.mail_size")
-    return content

@@ -113,7 +113,7 @@ def _ring(arguments: Namespace) -> tuple[Path, Ring]:
 
 @contextmanager
 def _handed_out(out: str | None, secret: str) -> Iterator[None]:
-    """Around what makes a secret valid: its file is there first, and goes when that fails; no file, and it is printed."""
+    """Around what makes a secret valid: its file is there first, and goes if that fails; without one it is printed."""
     if out is None:
         yield
         sys.stdout.write(secret)

@@ -20,7 +20,7 @@ LONGEST_FILTER = 256
 LONGEST_PATTERN = 1000
 MATCHER_MEMORY = 1 << 20
 _SPECIAL = re.compile(r"[?\[]|\*\(")
-_ONE_OF_CLASS = re.compile(r"(.)-(.)|(.)", re.DOTALL)
+_ONE_OF_CLASS = r"(?s)(.)-(.)|(.)"
 
 
 class Filter:
@@ -217,7 +217,7 @@ def _class(inside: str, *, closed: bool) -> str | FilterFault:
     if not listed:
         return FilterFault("[] has no characters")
     found = []
-    for first, last, single in _ONE_OF_CLASS.findall(listed):
+    for first, last, single in re.findall(_ONE_OF_CLASS, listed):
         if first > last:
             return FilterFault(f"the range {first}-{last} is backwards")
         found.append(_literal(single) if single else f"{_literal(first)}-{_literal(last)}")

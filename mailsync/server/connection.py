@@ -133,7 +133,7 @@ class Connection:
                 self._session.receive_eof()
                 return
             events = self._session.receive_data(data)
-            whole = bool(events)
+            whole = bool(events)  # bytes that made nothing are the middle of something
             while events:
                 for event in events:
                     if isinstance(event, ByeReceived):

@@ -40,11 +40,10 @@ _DECLARED = {
     )
 } | {"utf8": "utf-8", "ascii": "us-ascii", "latin1": "iso-8859-1"}
 _EBCDIC = ("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140", "cp1141", "ibm037", "ibm500", "ibm273")
-_C1 = re.compile(rb"[\x80-\x9f]")
+# Compiled when a charset is doubtful, which is seldom: start-up is paid by every mail.
+_C1 = rb"[\x80-\x9f]"
 # A letter beyond ASCII with an ASCII letter beside it, or a line drawn with two of the same character.
-_PLAUSIBLE = re.compile(
-    r"(?<=[A-Za-z])(?![\x00-\x7f])[^\W\d_]|(?![\x00-\x7f])[^\W\d_](?=[A-Za-z])|([\u2500-\u257f])(?=\1)"
-)
+_PLAUSIBLE = r"(?<=[A-Za-z])(?![\x00-\x7f])[^\W\d_]|(?![\x00-\x7f])[^\W\d_](?=[A-Za-z])|([\u2500-\u257f])(?=\1)"
 _SAMPLE = 65536
 _BLOCK = 1 << 14
 _Read = Callable[[bytes, str], str | None]
@@ -152,7 +151,7 @@ def _utf16_shape(content: bytes) -> str:
 
 def _declared_encoding(declared: str, content: bytes) -> str:
     """Programs that say ISO 8859-1 mean Windows-1252: the control characters from 80 to 9F are in no report."""
-    if declared == "iso-8859-1" and _C1.search(content):
+    if declared == "iso-8859-1" and re.search(_C1, content):
         return "windows-1252"
     return declared
 
@@ -168,4 +167,4 @@ def _guess(content: bytes) -> Decoded:
 
 
 def _plausible(text: str) -> int:
-    return sum(1 for _ in _PLAUSIBLE.finditer(text, 0, _SAMPLE))
+    return sum(1 for _ in re.finditer(_PLAUSIBLE, text[:_SAMPLE]))

@@ -93,8 +93,12 @@ def test_a_time_without_zone_is_in_the_given_one(local: datetime):
     from zoneinfo import ZoneInfo
 
     stored = utc_clock("Europe/Berlin")(Moment(*local.timetuple()[:6]))
-    expected = local.replace(microsecond=0, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+    expected = local.replace(microsecond=0, fold=0, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
     assert stored == expected.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_of_an_hour_that_occurs_twice_the_first_is_meant():
+    assert utc_clock("Europe/Berlin")(Moment(2030, 10, 27, 2, 30)) == "2030-10-27T00:30:00Z"
 
 
 def test_a_time_that_says_its_offset_is_not_moved_by_the_zone():

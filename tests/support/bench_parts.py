@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import re
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -17,6 +19,18 @@ from typing import NamedTuple
 from sites import Site, extract, library_csv, load, make_site, report_mail, served, volume_names
 
 ROOT = Path(__file__).resolve().parents[2]
+MEASURED = str(Path(__file__).resolve().parent / "measured.py")
+# The layout of the documentation's sample: six captions over seven columns, the last a date.
+DEFINITION = """\
+name: nightly-csv
+claim: {attachment: "*.csv"}
+table: {kind: delimited, delimiter: ",", header: first}
+fields:
+  volume: {column: volume}
+  repository: {column: location}
+  move_date: {column: 7, date: "%Y-%m-%d", never: ["1970-01-01"]}
+"""
+NAMES = {"LIBR": "Library", "OFFS": "Offsite", "RACK": "Racking"}
 IMPORTS = (
     "import mailparser, jinja2, yaml\n"
     "from cryptography.hazmat.primitives.ciphers.aead import AESGCM\n"
@@ -55,21 +69,13 @@ class Cost(NamedTuple):
 def measure(words: Sequence[str], stdin: bytes = b"") -> Cost:
     """Runs a program once, and reads what the kernel counted for it."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
-    )
-    try:
-        process.stdin.write(stdin)
-        process.stdin.close()
-    except BrokenPipeError:
-        pass
-    said = process.stderr.read().decode(errors="replace")
-    process.stderr.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - begun
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, process.returncode, said)
+    with tempfile.NamedTemporaryFile() as mail, tempfile.NamedTemporaryFile() as counts:
+        mail.write(stdin)
+        mail.flush()
+        command = [sys.executable, "-I", "-S", MEASURED, counts.name, mail.name, *words]
+        done = subprocess.run(command, stderr=subprocess.PIPE, env=environment, check=True)
+        wall, cpu, memory, status = json.load(counts)
+    return Cost(wall, cpu, memory, status, done.stderr.decode(errors="replace"))
 
 
 def median(costs: Sequence[Cost], figure: Callable[[Cost], float]) -> float:
@@ -145,36 +151,67 @@ def breakdown(site: Site, mail: bytes) -> None:
 
 
 def extracts(folder: Path, program: str, rows: int) -> None:
-    """A whole library as an extract, 1 % of it changed: cold cache, then warm, then unchanged."""
+    """A whole library as an extract, 1 % of it moved (at most 1,000 volumes): cold cache, then warm, then unchanged."""
     site = make_site(folder / f"rows{rows}", program=program)
-    load(site, library_csv(rows))
+    for old in (site.folder / "definitions").iterdir():
+        old.unlink()
+    (site.folder / "definitions" / "nightly-csv.yaml").write_text(DEFINITION)
+    state = library(rows)
+    load(site, library_file(state))
+    dice = random.Random(rows)
     zipped = rows >= 1_000_000
     with served(site):
-        state = dict(places(site, volume_names(rows)))
         title(f"{rows:,} rows{' (zipped)' if zipped else ''}")
-        for number, (words, share) in enumerate((("cold cache", 100), ("warm cache", 100), ("no change", 0)), 1):
-            changes = rows // share if share else 0
-            for name in volume_names(rows)[number * 7 :: share][:changes] if share else ():
+        for number, (words, moves) in enumerate((("cold cache", 1000), ("warm cache", 1000), ("no change", 0)), 1):
+            for name in dice.sample(sorted(state), min(moves, rows // 100)):
                 state[name] = "RACK" if state[name] != "RACK" else "LIBR"
-            mail = extract_mail(site, state, number, zipped=zipped)
+            mail, unzipped = extract_mail(site, state, number, zipped=zipped)
             path = folder / "mail"
             path.write_bytes(mail)
             floor = several(3, [str(Path(program).parent / "python"), "-c", DECODE, str(path)])
             cost = measure(filter_words(site), mail)
             assert cost.status == 0, cost.said
-            report(words, mail, cost, floor)
+            report(words, unzipped, cost, floor)
 
 
-def report(words: str, mail: bytes, cost: Cost, floor: Sequence[Cost]) -> None:
+def library(rows: int) -> dict[str, str]:
+    """Where every volume is, by name."""
+    dice = random.Random(1)
+    return {name: dice.choice(tuple(NAMES)) for name in volume_names(rows)}
+
+
+def library_file(state: dict[str, str]) -> bytes:
+    """The library for `server load`, with the dates its extracts will have."""
+    lines = ["customer,media,volume,description,repository,move_date"]
+    lines += [
+        f"US01,LTO,{name},weekly full,{place},{date(number)}" for number, (name, place) in enumerate(state.items())
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def library_extract(state: dict[str, str]) -> bytes:
+    """The library as backup software lists it."""
+    lines = ["volume,barcode,family,type,location,pool"]
+    for number, (name, place) in enumerate(state.items()):
+        lines.append(f"{name},US01.LTO.{name},weekly full,LTO8,{NAMES[place]},pool{number % 7},{date(number)}")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def date(number: int) -> str:
+    """One of 336 dates."""
+    return f"2031-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
+
+
+def report(words: str, size: int, cost: Cost, floor: Sequence[Cost]) -> None:
     """One extract beside its decode floor."""
     cpu, wall = median(floor, lambda one: one.cpu), median(floor, lambda one: one.wall)
-    allowed = 40e6 + 12 * len(mail)
+    allowed = 40e6 + 12 * size
     line(f"{words}: wall", f"{cost.wall:.2f} s", f"{cost.wall / wall:.1f} decode floors")
     line(f"{words}: CPU", f"{cost.cpu:.2f} s", f"{cost.cpu / cpu:.1f} decode floors of {cpu:.2f} s")
     line(
         f"{words}: memory",
         f"{cost.memory / 1e6:.0f} MB",
-        f"mail {len(mail) / 1e6:.1f} MB; 40 MB + 12 x = {allowed / 1e6:.0f}",
+        f"mail {size / 1e6:.1f} MB unzipped; 40 MB + 12 x = {allowed / 1e6:.0f}",
     )
     line(f"{words}: bytes", cost.exchanged, "")
 
@@ -185,15 +222,16 @@ def small_mail(site: Site, names: Sequence[str], number: int) -> bytes:
     return report_mail(site, extract(rows) + b"#" * 900, number=number)
 
 
-def extract_mail(site: Site, state: dict[str, str], number: int, *, zipped: bool) -> bytes:
-    """The whole library as an attached extract."""
-    content = extract(state.items())
+def extract_mail(site: Site, state: dict[str, str], number: int, *, zipped: bool) -> tuple[bytes, int]:
+    """The whole library as an attached extract, and the size the mail has, or would have, without a zip."""
+    content = library_extract(state)
+    plain = report_mail(site, content, number=number)
     if not zipped:
-        return report_mail(site, content, number=number)
+        return plain, len(plain)
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("extract.csv", content)
-    return report_mail(site, packed.getvalue(), number=number, name="extract.zip")
+    return report_mail(site, packed.getvalue(), number=number, name="extract.zip"), len(plain)
 
 
 def places(site: Site, names: Sequence[str]) -> list[tuple[str, str]]:
