@@ -1,7 +1,18 @@
-"""What both ends of MSYN/1 share: unread bytes, the way through the handshake's states, the channel after it.
+"""MSYN/1 without a socket: bytes of the peer in, events out; values in, bytes for the peer out (protocol.md).
 
-Events come one at a time, so that what follows one cannot overtake its answer. The peer's first error is final: it is
-raised at every later call.
+What both ends share: unread bytes, the way through the handshake's states, the channel after it. `receive_data` takes
+what came and returns the first event in it (events.py says what each asks for), `next_events` the one after it, so that
+what follows an event cannot overtake its answer; `send_...` returns bytes to be sent in that order. The peer's first
+error is final: it is raised at every later call. Nothing here reads a clock or makes randomness: `random` is 50 fresh
+bytes (ephemeral key and nonce), so the same bytes make the same transcript. A server's caller answers questions rather
+than being called back:
+
+    events = session.receive_data(data)
+    while events:
+        for event in events:
+            send(answer(event))               # accept_key, offer_login, answer_login, send_...
+        events = session.next_events()        # it waited for the answer, and reads on
+    on RemoteProtocolError: send(session.refuse(error)), close
 """
 
 from __future__ import annotations

@@ -17,11 +17,12 @@ from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Outcome, Result, RowResult
 from mailsync.wire import events as seen
+from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code, RemoteProtocolError
 from mailsync.wire.keys import new_client_key, new_ring, new_token, with_key
 from mailsync.wire.messages import Failure
 from mailsync.wire.scram import make_verifier
-from mailsync.wire.session import RANDOM_BYTES, ServerSession
+from mailsync.wire.server_session import ServerSession
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
 EMPTY_RING = new_ring(bytes(range(32)))

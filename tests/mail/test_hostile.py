@@ -102,7 +102,7 @@ def _slow(head, body=b""):
         (_slow(b"text/plain; " + b"a*0*=b;" * 50_000), "field is longer than 2000 characters"),
         (_slow(b"text/csv; name=a\nContent-Transfer-Encoding: base64", b"A" * 5_000_001), "its base64 is cut off"),
         (_slow(b"text/csv; name=a", b"\x1f\x8b\x08\x00" + bytes(5_000_000)), "the gzip file is damaged"),
-        (_slow(b"text/csv; name=a", gzip.compress(b"") * 100_000), "the gzip file is damaged"),
+        (_slow(b"text/csv; name=a", gzip.compress(b"", mtime=0) * 100_000), "the gzip file is damaged"),
         (_slow(b"text/csv; name=a", b"PK\x03\x04" + b"PK\x01\x02" * 1_000_000), "more files than archive_members: 200"),
         (_slow(b"text/csv; name=a\nContent-Transfer-Encoding: quoted-printable", b"=" * 5_000_000), ""),
         (b"\n" * 5_000_000, ""),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mailsync.wire import events as seen
+from mailsync.wire.client_session import ClientSession
+from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code, RemoteProtocolError
 from mailsync.wire.keys import ClientKey, Ring, Token, new_client_key, new_ring, new_token, with_key
 from mailsync.wire.messages import Failure
 from mailsync.wire.scram import make_verifier
-from mailsync.wire.session import RANDOM_BYTES, ClientSession, ServerSession
+from mailsync.wire.server_session import ServerSession
 
 EMPTY_RING = new_ring(bytes(range(32)))
 KEY = new_client_key(EMPTY_RING, "site-1", bytes(range(32, 64)))

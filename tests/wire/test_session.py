@@ -15,12 +15,14 @@ from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, Row
 from mailsync.wire import events as seen
 from mailsync.wire import limits, messages
 from mailsync.wire.batches import encode_apply, request_hash
+from mailsync.wire.client_session import ClientSession
 from mailsync.wire.compression import Method
+from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code, ImpostorError, LocalProtocolError, Refusal, RemoteProtocolError
 from mailsync.wire.frames import Message, seal
 from mailsync.wire.keys import ClientKey, new_token
 from mailsync.wire.messages import Failure, Kind, Sync
-from mailsync.wire.session import RANDOM_BYTES, ClientSession, ServerSession
+from mailsync.wire.server_session import ServerSession
 from mailsync.wire.states import SENT_BY, TRANSITIONS, Role, State, Step, after
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))

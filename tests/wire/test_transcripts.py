@@ -16,6 +16,7 @@ from mailsync.core.model import Repository, RepositoryId, parse_scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire import events as seen
 from mailsync.wire.batches import encode_apply
+from mailsync.wire.client_session import ClientSession
 from mailsync.wire.keys import (
     format_client_key,
     format_ring,
@@ -30,7 +31,7 @@ from mailsync.wire.keys import (
 )
 from mailsync.wire.messages import Sync
 from mailsync.wire.scram import make_verifier
-from mailsync.wire.session import ClientSession, ServerSession
+from mailsync.wire.server_session import ServerSession
 
 FOLDER = Path(__file__).parent / "transcripts"
 NAMES = {1: "nnpsk0.json", 2: "nkpsk0.json"}
