@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 from mailsync.config.route import Route
 from mailsync.config.site import Site
+from mailsync.config.trees import remembering
 from mailsync.core.errors import ConfigurationError
-from mailsync.definition.document import MAX_DOCUMENT, Fault, suggestion
+from mailsync.definition.document import Fault, suggestion
 from mailsync.definition.load import load_definition
 from mailsync.definition.model import Definition
+from mailsync.definition.tree import MAX_DOCUMENT
 
 
 class Definitions(NamedTuple):
@@ -52,7 +54,10 @@ def read_definitions(folder: Path) -> tuple[Definitions, tuple[Fault, ...]]:
     files: dict[str, Path] = {}
     for file in sorted(folder.glob("*.yaml")):
         text = _text(file, faults)
-        definition = load_definition(str(file), text, faults) if text is not None else None
+        if text is None:
+            continue
+        compose = remembering(folder.parent / "state", f"definitions.{file.name}")
+        definition = load_definition(str(file), text, faults, compose=compose)
         if definition is None:
             continue
         if definition.name in found:

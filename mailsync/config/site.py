@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from mailsync.config.limits import Limits
 from mailsync.config.route import Route
+from mailsync.config.trees import remembering
 from mailsync.core.errors import ConfigurationError
 from mailsync.definition.document import Fault, read_document
 
@@ -119,7 +120,7 @@ def read_site(path: Path) -> tuple[Site | None, tuple[Fault, ...]]:
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         return None, (Fault(str(path), 0, 0, f"cannot be read: {cause}", "mailsync init DIR makes a site"),)
-    document = read_document(str(path), text, faults)
+    document = read_document(str(path), text, faults, compose=remembering(path.parent / "state", path.name))
     site = site_of(document, path) if document else None
     return site, tuple(sorted(faults, key=lambda fault: (fault.file != str(path), *fault)))
 

@@ -2,7 +2,7 @@
 
 Nothing is raised at the first fault: a `Section` hands out values by key, notes every fault in the shared list, and
 `finish` turns the keys nobody asked for into faults with a suggestion. Callers read everything, then look at the
-list once. Aliases and merge keys are refused: a site's file says what it means where it means it.
+list once. How a text becomes a tree is tree.py's; a caller may hand in a way that remembers.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
-import yaml
+from mailsync.definition.tree import Flaw, Kind, Tree, compose
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SIZE = re.compile(r"(\d{1,9})\s*(B|KB|MB|GB|)\Z", re.ASCII | re.IGNORECASE)
 _DURATION = re.compile(r"(\d{1,6})\s*(s|m|h|d|w|y)\Z", re.ASCII)
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _TRUE, _FALSE = {"true", "yes", "on"}, {"false", "no", "off"}
-MAX_DOCUMENT = 1_000_000
+Compose = Callable[[str], Tree | Flaw]
 T = TypeVar("T")
 
 
@@ -37,28 +36,16 @@ class Fault(NamedTuple):
         return f"{place}: {self.text} ({self.hint})" if self.hint else f"{place}: {self.text}"
 
 
-def read_document(file: str, text: str, faults: list[Fault]) -> Section | None:
+def read_document(file: str, text: str, faults: list[Fault], *, compose: Compose = compose) -> Section | None:
     """The top-level section of a YAML file, or None when it is not one (which is then among the faults)."""
-    if len(text) > MAX_DOCUMENT:
-        faults.append(Fault(file, 1, 1, f"larger than {MAX_DOCUMENT} characters"))
+    tree = compose(text)
+    if isinstance(tree, Flaw):
+        faults.append(Fault(file, *tree))
         return None
-    try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)):
-            faults.append(Fault(file, 1, 1, "aliases (*name) are not supported", "write the value out"))
-            return None
-        node = yaml.compose(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        faults.append(Fault(file, line, column, f"not YAML: {error.problem or error.context or 'unreadable'}"))
-        return None
-    except (yaml.YAMLError, RecursionError) as error:
-        faults.append(Fault(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
-        return None
-    if not isinstance(node, yaml.MappingNode):
+    if tree.kind is not Kind.MAPPING:
         faults.append(Fault(file, 1, 1, "expected keys and values", "see docs/configuration.md"))
         return None
-    return Section(file, node, faults)
+    return Section(file, tree, faults)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -75,15 +62,15 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 class Section:
     """A mapping of a YAML file. Each reader takes the key, notes a fault when the value is off, and goes on."""
 
-    def __init__(self, file: str, node: yaml.MappingNode, faults: list[Fault]) -> None:
+    def __init__(self, file: str, node: Tree, faults: list[Fault]) -> None:
         self.file = file
         self.faults = faults
         self._node = node
         self._asked: set[str] = set()
-        self._values: dict[str, yaml.Node] = {}
-        self._keys: dict[str, yaml.Node] = {}
+        self._values: dict[str, Tree] = {}
+        self._keys: dict[str, Tree] = {}
         for key, value in node.value:
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            name = str(key.value) if key.kind is Kind.TEXT else ""
             if not name:
                 self._note(key, "a key must be plain text")
             elif name in self._values:
@@ -106,15 +93,15 @@ class Section:
 
     def place(self, key: str) -> tuple[int, int]:
         """Line and column of the key's value, from 1."""
-        mark = self._values.get(key, self._node).start_mark
-        return mark.line + 1, mark.column + 1
+        node = self._values.get(key, self._node)
+        return node.line, node.column
 
     def text(self, key: str, default: str = "", *, required: bool = False) -> str:
         """The scalar's text as written."""
         node = self._get(key, required)
         if node is None:
             return default
-        if not isinstance(node, yaml.ScalarNode):
+        if node.kind is not Kind.TEXT:
             self._note(node, f'"{key}" must be one value, not a {_kind(node)}')
             return default
         return str(node.value)
@@ -153,10 +140,10 @@ class Section:
         node = self._get(key, required=False)
         if node is None:
             return default
-        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        items = node.value if node.kind is Kind.LIST else [node]
         found = []
         for item in items:
-            if isinstance(item, yaml.ScalarNode):
+            if item.kind is Kind.TEXT:
                 found.append(str(item.value))
             else:
                 self._note(item, f'"{key}" must list plain values, not a {_kind(item)}')
@@ -165,23 +152,22 @@ class Section:
     def section(self, key: str, *, required: bool = False) -> Section:
         """The mapping under the key; an empty one when it is not given."""
         node = self._get(key, required)
-        if isinstance(node, yaml.MappingNode):
+        if node is not None and node.kind is Kind.MAPPING:
             return Section(self.file, node, self.faults)
         if node is not None and not _empty(node):
             self._note(node, f'"{key}" must have keys of its own')
-        mark = (node or self._node).start_mark
-        nothing = yaml.MappingNode("tag:yaml.org,2002:map", [], mark, mark)
-        return Section(self.file, nothing, self.faults)
+        place = node or self._node
+        return Section(self.file, Tree(Kind.MAPPING, (), place.line, place.column), self.faults)
 
     def sections(self, key: str) -> tuple[Section, ...]:
         """The mappings of the list under the key; one mapping alone counts as a list of one."""
         node = self._get(key, required=False)
         if node is None:
             return ()
-        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        items = node.value if node.kind is Kind.LIST else [node]
         found = []
         for item in items:
-            if isinstance(item, yaml.MappingNode):
+            if item.kind is Kind.MAPPING:
                 found.append(Section(self.file, item, self.faults))
             else:
                 self._note(item, f'"{key}" must list mappings such as {{key: value}}')
@@ -193,9 +179,9 @@ class Section:
         if node is None:
             return ()
         found = []
-        for item in node.value if isinstance(node, yaml.SequenceNode) else [node]:
-            texts = item.value if isinstance(item, yaml.SequenceNode) else []
-            if len(texts) == 2 and all(isinstance(text, yaml.ScalarNode) for text in texts):
+        for item in node.value if node.kind is Kind.LIST else [node]:
+            texts = item.value if item.kind is Kind.LIST else []
+            if len(texts) == 2 and all(text.kind is Kind.TEXT for text in texts):
                 found.append((str(texts[0].value), str(texts[1].value)))
             else:
                 self._note(item, f'"{key}" must list pairs such as [from, to]')
@@ -203,11 +189,11 @@ class Section:
 
     def is_list(self, key: str) -> bool:
         """True when the key holds a list (some keys may hold a value or a list)."""
-        return isinstance(self._values.get(key), yaml.SequenceNode)
+        return key in self._values and self._values[key].kind is Kind.LIST
 
     def is_section(self, key: str) -> bool:
         """True when the key holds a mapping (some keys may hold a value or a mapping)."""
-        return isinstance(self._values.get(key), yaml.MappingNode)
+        return key in self._values and self._values[key].kind is Kind.MAPPING
 
     def finish(self, where: str = "") -> None:
         """Notes every key that nobody asked for."""
@@ -216,7 +202,7 @@ class Section:
                 within = f" in {where}" if where else ""
                 self._note(key, f'unknown key "{name}"{within}', suggestion(name, self._asked))
 
-    def _get(self, key: str, required: bool) -> yaml.Node | None:  # noqa: FBT001 - private, named at every call
+    def _get(self, key: str, required: bool) -> Tree | None:  # noqa: FBT001 - private, named at every call
         self._asked.add(key)
         node = self._values.get(key)
         if required and (node is None or _empty(node)):
@@ -233,17 +219,16 @@ class Section:
             return default
         return value
 
-    def _note(self, node: yaml.Node, text: str, hint: str = "") -> None:
-        mark = node.start_mark
-        self.faults.append(Fault(self.file, mark.line + 1, mark.column + 1, text, hint))
+    def _note(self, node: Tree, text: str, hint: str = "") -> None:
+        self.faults.append(Fault(self.file, node.line, node.column, text, hint))
 
 
-def _empty(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.value == ""
+def _empty(node: Tree) -> bool:
+    return node.kind is Kind.TEXT and node.value == ""
 
 
-def _kind(node: yaml.Node) -> str:
-    return "list" if isinstance(node, yaml.SequenceNode) else "mapping"
+def _kind(node: Tree) -> str:
+    return node.kind.value
 
 
 def _whole(text: str, least: int, most: int) -> int | None:

@@ -10,9 +10,10 @@ import re
 from pathlib import PurePath
 
 from mailsync.core.model import CUSTOMER, MEDIA, REPOSITORY
-from mailsync.definition.document import Fault, Section, read_document, suggestion
+from mailsync.definition.document import Compose, Fault, Section, read_document, suggestion
 from mailsync.definition.load_fields import Fields, load_fields, read_filters
 from mailsync.definition.model import Claim, Definition, Layout, Skip
+from mailsync.definition.tree import compose
 
 __all__ = ["Definition", "load_definition"]
 
@@ -21,10 +22,10 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": 
 _MOST_HEADER_ROWS = 50
 
 
-def load_definition(file: str, text: str, faults: list[Fault]) -> Definition | None:
+def load_definition(file: str, text: str, faults: list[Fault], *, compose: Compose = compose) -> Definition | None:
     """The definition in the text of `file`, or None after adding every fault found to `faults`."""
     before = len(faults)
-    top = read_document(file, text, faults)
+    top = read_document(file, text, faults, compose=compose)
     if top is None:
         return None
     name = _name(top, file)
