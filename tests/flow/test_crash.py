@@ -13,7 +13,7 @@ from sites import Site, served
 
 KILLED = str(Path(__file__).resolve().parents[1] / "support" / "killed.py")
 KILLS = 100
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,8 @@ def killed(site: Site, mail: bytes, effect: int) -> subprocess.CompletedProcess:
 
 
 def test_killed_before_each_effect_and_run_again_every_mail_is_applied_once_and_answered(site):
+    # The first run of a site does more than the others: it fetches all volumes and compiles the templates.
+    assert site.filter(two_moves(site, 499)[0]).returncode == 0
     counted = killed(site, two_moves(site, 0)[0], 0)
     assert counted.returncode == 0, counted.stderr
     effects = int(re.search(rb"effects: (\d+)", counted.stderr)[1])
@@ -44,7 +46,7 @@ def test_killed_before_each_effect_and_run_again_every_mail_is_applied_once_and_
         assert again.returncode == 0, again.stderr.decode()
         check(site, effect, volumes)
     # A later run may have an effect less than the counted one; that nearly all were killed shows the kills are real.
-    assert died > 0.9 * effects
+    assert died > 0.9 * effects, (died, effects)
     assert b"no mail is held" in site.run("held", "list").stderr
 
 
