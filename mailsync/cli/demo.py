@@ -31,7 +31,7 @@ example:
   mailsync demo
   mailsync demo --dir demo --keep      look around afterwards: demo/site/audit, demo/site/outbox
 """
-_WIDTH, _LINES = 78, 56
+_WIDTH = 78
 
 
 class Site(NamedTuple):
@@ -44,11 +44,12 @@ class Site(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """One mail of the demo: its headline, what to watch for, and the mail."""
+    """One mail of the demo: its headline, what to watch for, the mail, and how many lines of a reply are shown."""
 
     title: str
     words: str
     mail: bytes
+    lines: int = 60
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -107,12 +108,12 @@ def _play(site: Site, number: int, scene: Scene) -> None:
     print(f"  {said}\n")
     replies = [path for path in _outbox(site) if path not in before]
     for path in replies:
-        _print_reply(path.read_bytes())
+        _print_reply(path.read_bytes(), scene.lines)
     if not replies:
         print("  no reply: nobody is written to\n")
 
 
-def _print_reply(message: bytes) -> None:
+def _print_reply(message: bytes, most: int) -> None:
     import email
     import email.policy
 
@@ -123,10 +124,10 @@ def _print_reply(message: bytes) -> None:
         print(f"  | {name}: {parsed[name]}")
     print("  |")
     lines = text.rstrip().splitlines()
-    for line in lines[:_LINES]:
+    for line in lines[:most]:
         print(f"  | {line}".rstrip())
-    if len(lines) > _LINES:
-        print(f"  | ... and {len(lines) - _LINES} more lines")
+    if len(lines) > most:
+        print(f"  | ... and {len(lines) - most} more lines")
     print()
 
 
@@ -143,7 +144,8 @@ def _scenes(site: Site, places: dict[str, str]) -> Iterator[Scene]:
     yield Scene(
         "the nightly report",
         "The backup software lists its whole library: 12 tapes should leave, 4 come back,\n"
-        "one row is a tape nobody knows, one is misprinted.",
+        "one row is a tape nobody knows, one is misprinted. The operator is told everything, the\n"
+        "courier gets the pick list.",
         nightly,
     )
     yield Scene("the same mail once more", "An MTA may deliver twice. Nothing happens twice.", nightly)
@@ -152,6 +154,7 @@ def _scenes(site: Site, places: dict[str, str]) -> Iterator[Scene]:
         "a report gone wrong",
         "A broken job says that every tape is offsite. The guards refuse; people are told.",
         _mail(site, "Nightly tape report", "2", lost),
+        lines=27,
     )
     forged = _mail(site, "Urgent: move these", "3", _csv(rows[:3])).replace(site.sender.encode(), b"eve@example.net")
     yield Scene("a stranger", "Anybody can write to the address. Nobody unknown moves tapes.", forged)
@@ -188,7 +191,16 @@ def _init(folder: Path) -> Site:
         port = probe.getsockname()[1]
     words = ["init", str(folder / "site"), "--server", f"127.0.0.1:{port}", "--outbox", "--json"]
     said = json.loads(_mailsync(words).stdout)
+    _add_courier(Path(said["config"]))
     return Site(said["config"], said["recipient"], said["sender"], Path(said["outbox"]))
+
+
+def _add_courier(config: Path) -> None:
+    """Adds a second audience to the site, as its owner would with an editor."""
+    lines = config.read_text(encoding="utf-8").splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if line.strip().startswith("audiences:"))
+    lines.insert(at + 1, "      courier: {to: [courier@example.com], when: change}\n")
+    config.write_text("".join(lines), encoding="utf-8")
 
 
 @contextmanager

@@ -9,11 +9,12 @@ and a TERM from outside both end it in order, with 75. This module is imported b
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
-from mailsync.core.errors import ConfigurationError, MailsyncError, TemporaryError, UsageError
+from mailsync.core.errors import ConfigurationError, DeadlineError, MailsyncError, TemporaryError, UsageError
 
 TEMPORARY = 75
 _CHUNK = 1 << 16
@@ -49,7 +50,7 @@ def main(argv: list[str]) -> int:
     try:
         words = parse(argv)
         if words.help:
-            print(HELP, end="")
+            _print(sys.stdout, HELP)
             return 0
         return _run(words, stdin)
     except MailsyncError as error:
@@ -74,7 +75,9 @@ def parse(argv: list[str]) -> Words:
             return Words(help=True)
         name, equals, value = word.partition("=")
         if name not in ("--config", "--recipient", "--sender"):
-            raise UsageError(f'filter: unknown option "{word}"', hint="mailsync filter --help")
+            # Not the word itself: it may be an address with its token.
+            shown = name if name.startswith("-") and "@" not in name else "(a word without an option)"
+            raise UsageError(f'filter: unknown option "{shown}"', hint="mailsync filter --help")
         if not equals:
             value = next(words, "\0")
         if value == "\0":
@@ -97,7 +100,7 @@ def _run(words: Words, stdin: BinaryIO) -> int:
             ending = hold_oversize(mail, stdin, world)
         else:
             ending = deliver(mail, Envelope(words.recipient, words.sender), world)
-    print(f"mailsync: {ending.action.value}: {ending.text}", file=sys.stderr)
+    _say(f"{ending.action.value}: {ending.text}")
     return 0
 
 
@@ -110,7 +113,7 @@ def _set_deadline(seconds: int) -> None:
     """Ends the attempt in order after `seconds`, or at a TERM: below procmail's TIMEOUT and the lease of the run."""
 
     def late(*_: object) -> None:
-        raise TemporaryError(f"not done within {seconds} s", hint=_STAYS)
+        raise DeadlineError(f"not done within {seconds} s", hint=_STAYS)
 
     def stopped(*_: object) -> None:
         raise TemporaryError("stopped from outside (TERM)", hint=_STAYS)
@@ -132,5 +135,18 @@ def _drain(stdin: BinaryIO) -> None:
 
 
 def _say(*lines: str) -> None:
-    for line in lines:
-        print(f"mailsync: {line}", file=sys.stderr)
+    _print(sys.stderr, "".join(f"mailsync: {line}\n" for line in lines))
+
+
+def _print(stream: TextIO, text: str) -> None:
+    """Prints what can be printed: a log on a full disk must not turn a mail that is done into one that bounces."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        # The interpreter would try to flush it once more at its end, and end with 120.
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the very end
+        if stream is sys.stdout:
+            sys.stdout = nowhere
+        else:
+            sys.stderr = nowhere

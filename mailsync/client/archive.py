@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +23,7 @@ from mailsync.core.model import RunId
 
 HELD, REPLIES = ".Held", ".Replies"
 _CHUNK = 1 << 20
+_OLD_DRAFT = 36 * 3600
 _SEEN = ":2,S"  # the Maildir flag for a mail somebody has looked at
 
 
@@ -48,15 +52,12 @@ class Archive:
         state = hashlib.sha256(head)
         try:
             self._prepare(self._folder)
-            with open(draft, "wb", opener=_private) as file:
+            with _drafted(draft) as file:
                 file.write(head)
                 while chunk := rest.read(_CHUNK):
                     state.update(chunk)
                     file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise _failed(draft, error) from error
         return draft, state.digest()
 
@@ -76,17 +77,18 @@ class Archive:
         """The path of a run's mail, or None when it was not kept."""
         return next((path for path in (self._kept(run), self._held(run)) if path.exists()), None)
 
-    def reply(self, run: RunId, audience: str) -> bytes | None:
-        """The reply kept for an audience, or None when none was made yet."""
-        try:
-            return self._reply_path(run, audience).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _failed(self._reply_path(run, audience), error) from error
+    def reply(self, run: RunId, audience: str) -> Path | None:
+        """The path of the reply kept for an audience, or None when none was made yet."""
+        path = self._reply_path(run, audience)
+        return path if path.exists() else None
+
+    def replies(self, run: RunId) -> tuple[tuple[str, Path], ...]:
+        """The replies kept for a run, each with its audience."""
+        found = sorted((self._folder / REPLIES / "cur").glob(f"{run.hex()}.*{_SEEN}"))
+        return tuple((path.name.removeprefix(f"{run.hex()}.").removesuffix(_SEEN), path) for path in found)
 
     def keep_reply(self, run: RunId, audience: str, message: bytes) -> Path:
-        """Keeps a reply before it is sent."""
+        """Keeps a reply before it is sent; the path it has."""
         return self._write(self._folder / REPLIES, "cur", self._reply_path(run, audience).name, message)
 
     def _kept(self, run: RunId) -> Path:
@@ -118,6 +120,7 @@ class Archive:
 
     def _prepare(self, folder: Path) -> None:
         make_maildir(self._folder)
+        _remove_old_drafts(self._folder / "tmp")
         if folder != self._folder:
             make_maildir(folder)
             # Maildir++: this marks a folder within a Maildir.
@@ -133,12 +136,31 @@ def make_maildir(folder: Path) -> None:
 def deliver(folder: Path, part: str, name: str, content: bytes) -> None:
     """Writes a file into a Maildir durably: tmp, fsync, rename, fsync of the folder. Raises OSError."""
     draft = folder / "tmp" / f"{name}.{os.getpid()}"
-    with open(draft, "wb", opener=_private) as file:
+    with _drafted(draft) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
     draft.rename(folder / part / name)
     _sync_folder(folder / part)
+
+
+@contextmanager
+def _drafted(draft: Path) -> Iterator[BinaryIO]:
+    """A new private file, synced at the end; nothing of it stays if that end is not reached."""
+    try:
+        with open(draft, "wb", opener=_private) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _remove_old_drafts(folder: Path) -> None:
+    """Removes what killed attempts left, as the Maildir convention has it: files in tmp/ older than 36 hours."""
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if path.stat().st_mtime < time.time() - _OLD_DRAFT:
+                path.unlink()
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,7 +1,7 @@
 """The journal: every fact of a run, durable before the next effect begins (exactly-once.md sections 1 and 2).
 
-Strategy: one SQLite file, WAL with synchronous=FULL, one short transaction per fact. A run is found by its delivery
-(the same mail handed over again) or by its run id. What a run decided, asked and heard is written once and read back
+Strategy: one SQLite file, WAL with synchronous=FULL, one short transaction per fact. A run is found by its run id, or,
+while it is open, by the very mail it was begun with. What a run decided, asked and heard is written once and read back
 after a kill; nothing that has been journalled is decided again.
 
 table      one row per        holds
@@ -26,12 +26,12 @@ OPEN, DONE, HELD = "open", "done", "held"
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE runs (
-  run BLOB PRIMARY KEY, delivery BLOB NOT NULL, route TEXT NOT NULL, verdict TEXT NOT NULL,
+  run BLOB PRIMARY KEY, mail BLOB NOT NULL, route TEXT NOT NULL, verdict TEXT NOT NULL,
   first_seen INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
   crashes INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'open', reason TEXT NOT NULL DEFAULT '',
   report TEXT, sent INTEGER NOT NULL DEFAULT 0, received INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX runs_delivery ON runs (delivery);
+CREATE INDEX runs_mail ON runs (mail);
 CREATE INDEX runs_state ON runs (state, first_seen);
 CREATE TABLE chapters (
   run BLOB NOT NULL, chapter INTEGER NOT NULL, round INTEGER NOT NULL, scope TEXT NOT NULL, plan TEXT NOT NULL,
@@ -50,12 +50,13 @@ CREATE TABLE replies (
 class Run(NamedTuple):
     """A run as journalled. Times are seconds; `crashes` counts attempts that did not end in order.
 
-    `verdict` and `report` are JSON texts: what was decided about the mail, and what was read from it and objected to
-    (None until that is decided). `sent` and `received` are application bytes exchanged with the server.
+    `mail` is the SHA-256 of the mail and its recipient as the first attempt got them. `verdict` and `report` are JSON
+    texts: what was decided about the mail, and what was read from it and objected to (None until that is decided).
+    `sent` and `received` are application bytes exchanged with the server.
     """
 
     run: RunId
-    delivery: bytes
+    mail: bytes
     route: str
     verdict: str
     first_seen: int
@@ -108,24 +109,24 @@ class Journal:
         """Closes the file."""
         self._db.close()
 
-    def delivered(self, delivery: bytes) -> Run | None:
-        """The newest run of this delivery, or None when it never came before."""
-        return self._run("delivery = ? ORDER BY first_seen DESC, run LIMIT 1", delivery)
+    def open_with(self, mail: bytes) -> Run | None:
+        """The open run that was begun with this very mail, or None."""
+        return self._run("mail = ? AND state = 'open' ORDER BY first_seen DESC, run LIMIT 1", mail)
 
     def find(self, run: bytes) -> Run | None:
         """The run of this id, or None."""
         return self._run("run = ?", run)
 
-    def begin(self, run: RunId, *, delivery: bytes, route: str, verdict: str, now: int) -> Run:
+    def begin(self, run: RunId, *, mail: bytes, route: str, verdict: str, now: int) -> Run:
         """Opens or re-opens the run, counting this attempt as not yet ended in order.
 
         The verdict and the first-seen time of the first attempt stay; a held run starts its count anew.
         """
         with self._transaction():
             self._db.execute(
-                "INSERT INTO runs (run, delivery, route, verdict, first_seen) VALUES (?, ?, ?, ?, ?)"
+                "INSERT INTO runs (run, mail, route, verdict, first_seen) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (run) DO NOTHING",
-                (run, delivery, route, verdict, now),
+                (run, mail, route, verdict, now),
             )
             self._db.execute(
                 "UPDATE runs SET attempts = attempts + 1, crashes = iif(state = 'held', 1, crashes + 1),"
@@ -238,13 +239,15 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._failures():
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                # Within the try: a signal may arrive when the transaction has just begun.
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -3,6 +3,8 @@
 Strategy: look before writing. A database that root once wrote would turn every later mail into 75, so a command run by
 somebody other than the folder's owner refuses with the command that works. A secret others can read is refused too.
 
+A folder that hides its files tells its owner all the same: that is who may look.
+
 secret file          owner is the user or root      owner is somebody else
 mode 0600, 0400      read                           refused (root may read it)
 group or others      refused                        refused
@@ -12,24 +14,43 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from mailsync.core.errors import ConfigurationError, UsageError
 
 
+class OwnerError(UsageError):
+    """Somebody else's site: `owner` is the user whose command it would be. `cli.main` knows the whole command."""
+
+    def __init__(self, text: str, owner: str) -> None:
+        super().__init__(text, hint=as_owner(owner, ("...",)))
+        self.owner = owner
+
+
 def require_owner(path: Path) -> None:
     """Returns when the effective user owns `path` (or, while it does not exist, the folder it will be made in).
 
-    Raises UsageError with the `sudo -u USER` that works; `filter` turns it into 75 as everything else.
+    Raises OwnerError with the `sudo -u USER` that works; `filter` turns it into 75 as everything else.
     """
-    existing = nearest_existing(path)
-    owner = existing.stat().st_uid
-    if owner != os.geteuid():
-        name = user_name(owner)
-        raise UsageError(
-            f"{existing} belongs to {name}; {user_name(os.geteuid())} would leave files in it that {name} cannot use",
-            hint=f"sudo -u {name} mailsync ...",
-        )
+    owner = other_owner(path)
+    if owner:
+        text = f"belongs to {owner}; {user_name(os.geteuid())} would leave files in it that {owner} cannot use"
+        raise OwnerError(f"{nearest_existing(path)} {text}", owner)
+
+
+def other_owner(path: Path) -> str:
+    """The name of who owns `path`, or the closest folder above it that can be seen; empty when it is this user."""
+    owner = nearest_existing(path).stat().st_uid
+    return "" if owner == os.geteuid() else user_name(owner)
+
+
+def as_owner(owner: str, words: Sequence[str]) -> str:
+    """How to run `mailsync WORDS` as the owner, for a hint; not every host has sudo."""
+    import shlex
+
+    command = shlex.join(("mailsync", *words))
+    return f"sudo -u {owner} {command} (or: runuser -u {owner} -- {command})"
 
 
 def read_secret(path: Path) -> str:
@@ -64,13 +85,19 @@ def secret_complaint(path: Path) -> str:
 
 def secret_hint(path: Path) -> str:
     """What makes a complained-about secret usable."""
-    return f"chmod 600 {path}" if path.exists() else "mailsync init makes a site with its keys"
+    try:
+        mode = path.stat().st_mode
+    except PermissionError:
+        return f"run this as {other_owner(path) or 'root'}"
+    except OSError:
+        return "mailsync init makes a site with its keys"
+    return f"chmod 600 {path}" if mode & 0o077 else f"run this as {other_owner(path)}"
 
 
 def nearest_existing(path: Path) -> Path:
-    """The path itself, or the closest folder above it that exists."""
+    """The path itself, or the closest folder above it that exists and can be seen."""
     path = path.absolute()
-    while not path.exists():
+    while not os.path.lexists(path):
         path = path.parent
     return path
 

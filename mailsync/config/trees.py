@@ -19,6 +19,7 @@ from typing import Any
 
 from mailsync.definition.tree import Flaw, Kind, Tree, compose
 
+_DIGEST = 32
 _LAYOUT = f"1 {sys.implementation.cache_tag}"
 
 
@@ -44,7 +45,10 @@ def _read(kept: Path, made_of: str) -> Tree | None:
     if not _is_ours(kept.parent):
         return None
     try:
-        source, nodes = marshal.loads(kept.read_bytes())  # noqa: S302 - nobody but this user can have written it
+        content = kept.read_bytes()
+        if content[:_DIGEST] != hashlib.sha256(content[_DIGEST:]).digest():
+            return None  # cut short by a power failure: unmarshalling that may end the interpreter
+        source, nodes = marshal.loads(content[_DIGEST:])  # noqa: S302 - only this user can have written it
         return _tree(nodes) if source == made_of else None
     except (OSError, ValueError, EOFError, TypeError):
         return None
@@ -57,7 +61,9 @@ def _write(kept: Path, made_of: str, tree: Tree) -> None:
         for folder in (kept.parent.parent, kept.parent):
             folder.mkdir(mode=0o700, exist_ok=True)
         if _is_ours(kept.parent):
-            draft.write_bytes(marshal.dumps((made_of, _plain(tree))))
+            content = marshal.dumps((made_of, _plain(tree)))
+            draft.touch(mode=0o600)
+            draft.write_bytes(hashlib.sha256(content).digest() + content)
             draft.replace(kept)
 
 

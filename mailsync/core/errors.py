@@ -42,6 +42,10 @@ class TemporaryError(MailsyncError):
     exit_status = 75
 
 
+class DeadlineError(TemporaryError):
+    """The time an attempt may take is over."""
+
+
 class UnreachableError(TemporaryError):
     """The server did not answer."""
 

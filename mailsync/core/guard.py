@@ -1,9 +1,9 @@
 """Guards: a plan that looks like an accident is answered, not applied, and an operator can release exactly it.
 
-objection        when
-empty            the report has fewer records than `min_rows`
-problems         more than `max_share_problems` of its rows have problems
-moved            more than `always_allowed` volumes, and more than `max_share_moved` of the scope, would move
+objection            when
+min_rows             the report has fewer records than it says
+max_share_problems   more than this share of its rows have problems
+max_share_moved      more than `always_allowed` volumes, and more than this share of the scope, would move
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Guards(NamedTuple):
 
 
 class Objection(NamedTuple):
-    """Why a plan is not applied: the guard's name, and the sentence for people."""
+    """Why a plan is not applied: the guard's name, which is its setting's, and the sentence for people."""
 
     guard: str
     text: str
@@ -41,12 +41,12 @@ def objections(mapped: Sequence[Mapped], plans: Sequence[Plan], guards: Guards) 
     recorded = sum(plan.listed for plan in plans)
     if recorded < guards.min_rows:
         text = f"the report has {recorded} usable rows, fewer than min_rows: {guards.min_rows}"
-        found.append(Objection("empty", text))
+        found.append(Objection("min_rows", text))
     refused = sum(one.refused for one in mapped) + sum(len(plan.problems) for plan in plans)
     rows = sum(one.refused for one in mapped) + recorded
     if rows and refused > guards.max_share_problems * rows:
         text = f"{refused} of {rows} rows have problems, more than max_share_problems: {guards.max_share_problems:g}"
-        found.append(Objection("problems", text))
+        found.append(Objection("max_share_problems", text))
     for plan in plans:
         moved = moved_volumes(plan)
         if moved > guards.always_allowed and moved > guards.max_share_moved * plan.size:
@@ -54,5 +54,5 @@ def objections(mapped: Sequence[Mapped], plans: Sequence[Plan], guards: Guards) 
                 f"{moved} of the {plan.size} volumes of {plan.scope} would move, "
                 f"more than max_share_moved: {guards.max_share_moved:g}"
             )
-            found.append(Objection("moved", text))
+            found.append(Objection("max_share_moved", text))
     return tuple(found)

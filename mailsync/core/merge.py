@@ -10,24 +10,26 @@ Nearly every mail has one attachment for a scope: its records are then handed on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_BY_NAME, SYNC_FIELDS, same_value
-from mailsync.core.model import Mapped, Origin, Place, Problem, Records, Scope, Value
+from mailsync.core.model import Count, Mapped, Origin, Place, Problem, Records, Scope, Value
 
 
 class Merged(NamedTuple):
     """What a mail says: one `Records` a scope, by scope.
 
     `problems` and `notes` hold the first of them up to the caller's bound; `unlisted` counts the contradicted volumes
-    beyond it. `refused` and `repeated` count all rows: recorded rows = rows of `records` + refused + repeated.
+    beyond it. `refused` counts the contradicted rows of each attachment, `repeated` those that say nothing new:
+    recorded rows = rows of `records` + refused + repeated.
     """
 
     records: tuple[Records, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
-    refused: int = 0
+    refused: tuple[Count, ...] = ()
     repeated: int = 0
     unlisted: int = 0
 
@@ -51,24 +53,25 @@ def merge(mapped: Sequence[Mapped], limit: int) -> Merged:
         joints.append(joint)
     problems = [problem for joint in joints for problem in joint.problems]
     notes = [note for joint in joints for note in joint.notes]
+    refused = sum((joint.refused for joint in joints), Counter[str]())
     return Merged(
         records=tuple(joined),
         problems=tuple(problems[:limit]),
         notes=tuple(notes[:limit]),
-        refused=sum(joint.refused for joint in joints),
+        refused=tuple(Count(attachment, rows) for attachment, rows in sorted(refused.items())),
         repeated=sum(joint.repeated for joint in joints),
         unlisted=max(0, len(problems) - limit),
     )
 
 
 class _Row(NamedTuple):
-    """A volume's values under the joint fields, where they were first said, and how many rows say them."""
+    """A volume's values under the joint fields, where they were first said, and the places that say them."""
 
     values: tuple[Value, ...]
     row: int
     line: int
     which: int
-    said: int
+    said_at: tuple[int, ...]
 
 
 class _Joint:
@@ -81,7 +84,7 @@ class _Joint:
         self.places: tuple[Place, ...] = ()
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
-        self.refused = 0
+        self.refused: Counter[str] = Counter()
         self.repeated = 0
         self._rows: dict[str, _Row] = {}
         self._contradicted: set[str] = set()
@@ -95,9 +98,9 @@ class _Joint:
         listed = zip(records.volumes, records.values, records.rows, records.lines, records.which, strict=True)
         for volume, said, number, line, which in listed:
             values = tuple(said[column] if column >= 0 else None for column in columns)
-            row = _Row(values, number, line, which + offset, 1)
+            row = _Row(values, number, line, which + offset, (which + offset,))
             if volume in self._contradicted:
-                self.refused += 1
+                self._refuse(row)
             elif volume in self._rows:
                 self._again(volume, self._rows[volume], row)
             else:
@@ -126,13 +129,17 @@ class _Joint:
                 self.problems.append(Problem(here, text, hint))
                 del self._rows[volume]
                 self._contradicted.add(volume)
-                self.repeated -= first.said - 1
-                self.refused += first.said + 1
+                self.repeated -= len(first.said_at) - 1
+                self._refuse(first)
+                self._refuse(second)
                 return
         values = tuple(other if one is None else one for one, other in zip(first.values, second.values, strict=True))
-        self._rows[volume] = first._replace(values=values, said=first.said + 1)
+        self._rows[volume] = first._replace(values=values, said_at=first.said_at + second.said_at)
         self.repeated += 1
         self.notes.append(Problem(here, f"volume {self.scope}.{volume} is also listed at {there}, and agrees"))
+
+    def _refuse(self, row: _Row) -> None:
+        self.refused.update(self.places[place].attachment for place in row.said_at)
 
     def _origin(self, row: _Row) -> Origin:
         return Origin(*self.places[row.which], row.row, row.line)

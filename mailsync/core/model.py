@@ -155,8 +155,9 @@ class Count(NamedTuple):
 class Mapped(NamedTuple):
     """What a definition made of one attachment. read = recorded + sum(skipped) + refused; nothing else is dropped.
 
-    `problems` holds the first of them up to the caller's bound; `refused` counts all refused rows. `notes` are
-    things worth telling that refused nothing (a charset guessed, a duplicate row that agrees).
+    `problems` holds the first of them up to the caller's bound, `unlisted` counts those beyond it; `refused` counts all
+    refused rows, and one problem may refuse them all. `notes` are things worth telling that refused nothing (a charset
+    guessed, a duplicate row that agrees).
     """
 
     attachment: str
@@ -169,6 +170,7 @@ class Mapped(NamedTuple):
     records: tuple[Records, ...]
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
+    unlisted: int = 0
 
 
 class Snapshot(Protocol):

@@ -9,10 +9,12 @@ Every leaf of the decision, per row of the report (`-` = nothing to do):
     value equal to the server's   -                 counted as unchanged when all its fields are
     value differs                 volume locked L   SKIP, with the reason
                                   repository, l     SKIP the move, the other fields go on
+                                  repository it is still in         CANCEL (sets the target back)
+                                  repository, confirms              SEEN there: the target follows; alert
                                   repository        MOVE (sets the *target*)
                                   another field     SET
     definition confirms, listed where its target is, not yet confirmed there    CONFIRM
-    definition confirms, listed elsewhere than its target                       alert, and the MOVE it asks for
+    not listed in an inventory of the repository it is in, and not on its way   alert
 
 Showing, guarding, hashing, journalling, sending and rendering are functions of `Plan`. No clock, no input or output.
 """
@@ -29,17 +31,26 @@ from mailsync.core.model import Origin, Problem, Records, Scope, Snapshot, Value
 
 
 class Action(Enum):
-    """What a step does; the value is what is stored and shown."""
+    """What a step does; the value is what is stored and shown. MOVE, CANCEL and SEEN set a volume's target."""
 
     ADD = "add"
     MOVE = "move"
+    CANCEL = "cancel"
+    SEEN = "seen"
     SET = "set"
     CONFIRM = "confirm"
     SKIP = "skip"
 
 
+TARGETING = (Action.MOVE, Action.CANCEL, Action.SEEN)
+
+
 class Step(NamedTuple):
-    """One field of one volume: what the server is believed to hold, what it should hold, why, and who said so."""
+    """One field of one volume: what the server is believed to hold, what it should hold, why, and who said so.
+
+    `current` is given with a known volume's repository: where the volume is, `before` being where it should be. It is
+    empty where the server does not know.
+    """
 
     volume: str
     field: str
@@ -48,6 +59,7 @@ class Step(NamedTuple):
     after: str
     reason: str
     origin: Origin
+    current: str = ""
 
 
 class PlanRules(NamedTuple):
@@ -87,7 +99,7 @@ def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
     for row in snapshot.rows(columns):
         index = pending.pop(row[0], None)
         if index is None:
-            draft.unmentioned(row[0], row[width + 2])
+            draft.unmentioned(row[0], target=row[width + 2], current=row[width + 4])
             continue
         # The common case by far is a volume that already is as the report says.
         if not rules.confirms and row[1 : width + 1] == values[index]:
@@ -124,8 +136,8 @@ def plan_id(digest: str, plans: Iterable[Plan]) -> str:
 
 
 def moved_volumes(plan: Plan) -> int:
-    """How many volumes the plan sends to another repository."""
-    return sum(1 for step in plan.steps if step.action is Action.MOVE)
+    """How many volumes the plan gives another target: to be moved, to stay after all, or seen there."""
+    return sum(1 for step in plan.steps if step.action in TARGETING)
 
 
 class _Draft:
@@ -149,13 +161,14 @@ class _Draft:
         if not self._repository_exists(index, wanted):
             return 0
         volume, origin = row[0], self.records.origin(index)
-        flags = row[len(fields) + 1]
+        flags, current = row[len(fields) + 1], row[len(fields) + 4]
         before = len(self.steps)
         for name, same, now, want in zip(fields, self._compare, row[1:], wanted, strict=False):
             if want is None or same(now, want):
                 continue
-            action, reason = _allowed(name, flags)
-            self.steps.append(Step(volume, name, action, now, want, reason, origin))
+            place = current if name == "repository" else ""
+            action, reason = self._action(name, flags, stays=bool(place) and place == want)
+            self.steps.append(Step(volume, name, action, now, want, reason, origin, place))
         if self.rules.confirms:
             self._confirm(volume, wanted, row[len(fields) + 2 :], origin)
         return int(len(self.steps) == before)
@@ -173,11 +186,26 @@ class _Draft:
             for name, want in said or [("description", "")]:
                 self.steps.append(Step(volume, name, Action.ADD, "", want, "unknown volume", origin))
 
-    def unmentioned(self, volume: str, repository: str) -> None:
-        """Notes a volume that the report does not list; only an inventory makes that mean something."""
-        if self.rules.inventory_of and repository == self.rules.inventory_of:
-            text = f"volume {self.records.scope}.{volume} should be in {repository} and is not listed"
+    def unmentioned(self, volume: str, *, target: str, current: str) -> None:
+        """Notes a volume that the report does not list; only an inventory makes that mean something.
+
+        One that is still on its way there is not missing.
+        """
+        if self.rules.inventory_of and target == self.rules.inventory_of == (current or target):
+            text = f"volume {self.records.scope}.{volume} should be in {target} and is not listed"
             self.alerts.append(Problem(Origin(*self.records.places[0]), text))
+
+    def _action(self, field: str, flags: str, *, stays: bool) -> tuple[Action, str]:
+        """The action a differing field leads to, given the volume's flags (L: locked, l: may not be moved)."""
+        if "L" in flags:
+            return Action.SKIP, "the volume is locked"
+        if field != "repository":
+            return Action.SET, "differs"
+        if "l" in flags:
+            return Action.SKIP, "the volume may not be moved"
+        if stays:
+            return Action.CANCEL, "it is still there"
+        return (Action.SEEN, "seen there") if self.rules.confirms else (Action.MOVE, "differs")
 
     def _repository_exists(self, index: int, wanted: tuple[Value, ...]) -> bool:
         place = wanted[self._place] if self._place >= 0 else None
@@ -205,17 +233,6 @@ class _Draft:
 
 def _comparison(kind: Kind) -> Callable[[str, str], bool]:
     return lambda now, want: now == want or same_value(kind, now, want)
-
-
-def _allowed(field: str, flags: str) -> tuple[Action, str]:
-    """The action a differing field leads to, given the volume's flags (L: locked, l: may not be moved)."""
-    if "L" in flags:
-        return Action.SKIP, "the volume is locked"
-    if field != "repository":
-        return Action.SET, "differs"
-    if "l" in flags:
-        return Action.SKIP, "the volume may not be moved"
-    return Action.MOVE, "differs"
 
 
 def _step_order(step: Step) -> tuple[str, str]:

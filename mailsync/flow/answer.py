@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from mailsync.config.route import SENDER, Audience, Route
+from mailsync.core.errors import TemporaryError
 from mailsync.core.model import RunId
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Facts, Summary, digest, due
@@ -24,6 +26,8 @@ from mailsync.mail.render import Rendered, environment, render
 from mailsync.mail.reply import Envelope, OriginalMail, build_notice, build_reply
 from mailsync.mail.verdict import Verdict
 from mailsync.mail.view import ReplyFacts
+
+_LEFT_OVER = 20  # held runs looked at after each mail
 
 
 class Asked(NamedTuple):
@@ -90,6 +94,17 @@ def answer_failure(world: World, asked: Asked, reason: str, *, trace: str = "") 
         _send_once(world, asked.run, name, lambda to=audience.to, name=name: _notice(world, asked, to, name, notice))  # type: ignore[misc]
 
 
+def send_left_over(world: World) -> None:
+    """Sends replies of held runs that sendmail did not accept in time, now that it accepts some."""
+    for run in world.journal.held()[-_LEFT_OVER:]:
+        sent = world.journal.sent_to(run.run)
+        for name, kept in world.archive.replies(run.run):
+            if name not in sent:
+                with suppress(TemporaryError):  # the mail at hand is done; the next one tries again
+                    world.send(kept, name=f"{run.run.hex()}.{name}")
+                    world.journal.mark_sent(run.run, name, world.now())
+
+
 def _answered_in_full(world: World, asked: Asked, facts: Facts, edition: str) -> bool:
     """True when the usual replies could be made. If what fails is their making, a plain notice must do."""
     try:
@@ -103,11 +118,8 @@ def _send_once(world: World, run: RunId, name: str, compose: Callable[[], bytes]
     """Sends a reply, unless sendmail has accepted it: as it was kept by an earlier attempt, else newly made."""
     if name in world.journal.sent_to(run):
         return
-    message = world.archive.reply(run, name)
-    if message is None:
-        message = compose()
-        world.archive.keep_reply(run, name, message)
-    world.send(message, name=f"{run.hex()}.{name}")
+    kept = world.archive.reply(run, name) or world.archive.keep_reply(run, name, compose())
+    world.send(kept, name=f"{run.hex()}.{name}")
     world.journal.mark_sent(run, name, world.now())
 
 

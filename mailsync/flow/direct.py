@@ -49,7 +49,7 @@ def _run(world: World, route: Route, extract: Attachment, definition: Definition
     run = run_id(route.name, (identity,))
     verdict = Verdict(Action.PROCESS, "pushed", route=route.name, method="push", subject=f"push of {extract.path}")
     with only_attempt(world.lock, run):
-        begun = world.journal.begin(run, delivery=identity, route=route.name, verdict=to_json(verdict), now=world.now())
+        begun = world.journal.begin(run, mail=identity, route=route.name, verdict=to_json(verdict), now=world.now())
         asked = Asked(run, route, verdict, OriginalMail(), begun.first_seen)
         try:
             report = file_report(extract, definition, route, world.site)

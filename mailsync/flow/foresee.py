@@ -36,7 +36,7 @@ def foresee(mail: bytes, envelope: Envelope, world: World) -> Foreseen:
     """What `filter` would do with the mail now. Raises TemporaryError without a server and without a cache."""
     intake = judged(mail, envelope, world)
     if world.site.audit.journal.exists():
-        known = world.journal.delivered(intake.delivery)
+        known = world.journal.find(intake.run)
         if known is not None and known.state == DONE:
             reason = f"run {known.run.hex()[:16]} was already {known.reason or 'done'}"
             return Foreseen(intake.verdict._replace(action=Action.DUPLICATE, reason=reason))

@@ -1,6 +1,6 @@
 """One mail, from the bytes on stdin to its end: the order of the effects (exactly-once.md section 2).
 
-    scan, judge            pure; the verdict of the first attempt is reused while the run is open
+    scan, judge            pure; a mail whose run is open keeps the verdict of its first attempt
     keep the mail          durable under the run's name
     journal.begin          counts this attempt as one that has not ended in order
     hold | settle, answer  each fact durable before the next effect
@@ -9,7 +9,7 @@
 how an attempt ends                                    status
 done, held, ignored, a duplicate                       0
 a condition outside the mail (TemporaryError, ...)     75; after `give_up` held, and told which scopes are done
-anything else, first and second time                   75
+anything else, the deadline too: first, second time    75
 anything else, third time                              0: held with its traceback, the operator is told
 """
 
@@ -18,9 +18,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from mailsync.client.journal import DONE, HELD, OPEN, Run
+from mailsync.client.journal import DONE, HELD, Run
 from mailsync.client.lock import only_attempt
-from mailsync.core.errors import MailsyncError, TemporaryError
+from mailsync.core.errors import DeadlineError, MailsyncError, TemporaryError
 from mailsync.core.identity import run_id
 from mailsync.core.model import RunId
 from mailsync.flow.world import World
@@ -43,12 +43,15 @@ class Ending(NamedTuple):
 
 
 class Intake(NamedTuple):
-    """One mail as it came, its header, what names it, and what was decided about it."""
+    """One mail as it came, its header, what names it, and what was decided about it.
+
+    `digest` covers the whole mail and its recipient: it tells a mail the MTA tries again from any other.
+    """
 
     mail: bytes
     headers: Headers
     identity: tuple[bytes, ...]
-    delivery: bytes
+    digest: bytes
     verdict: Verdict
 
     @property
@@ -61,34 +64,38 @@ class Intake(NamedTuple):
     @property
     def run_if_held(self) -> RunId:
         """The run id this very mail has, or would have, as one that is not acted on."""
-        return run_id("", (hashlib.sha256(self.mail).digest(),))
+        return run_id("", (self.digest,))
 
 
 def judged(mail: bytes, envelope: Envelope, world: World) -> Intake:
     """The mail with its verdict. Nothing is written, and nothing read but the configuration."""
     headers = scan_headers(mail, world.site.limits.headers)
-    named = identity(headers, mail)
     verdict = judge(headers, envelope, (route.rule for route in world.site.routes), world.marks)
-    return Intake(mail, headers, named, _delivery(named, envelope), verdict)
+    return Intake(mail, headers, identity(headers, mail), _digest(mail, envelope), verdict)
 
 
 def deliver(mail: bytes, envelope: Envelope, world: World) -> Ending:
     """Deals with one mail. Raises MailsyncError when it must be tried again."""
-    intake = judged(mail, envelope, world)
-    known = world.journal.delivered(intake.delivery)
+    intake = _begun(judged(mail, envelope, world), world)
+    known = world.journal.find(intake.run)
     if known is not None and known.state == DONE:
         return _duplicate(known)
-    if known is not None and known.state == OPEN:
-        from mailsync.core.kept import from_json
-
-        intake = intake._replace(verdict=from_json(Verdict, known.verdict))
     with only_attempt(world.lock, intake.run):
-        begun = world.journal.find(intake.run)
-        if begun is not None and begun.state == DONE:
-            return _duplicate(begun)
-        if known is not None and known.state == HELD:
-            _supersede(intake, world)
+        known = world.journal.find(intake.run)
+        if known is not None and known.state == DONE:
+            return _duplicate(known)
         return _attempt(intake, world)
+
+
+def _begun(intake: Intake, world: World) -> Intake:
+    """The mail with the verdict of its first attempt, if it would be held now: tokens change while mails wait.
+
+    Only the very same mail has that right. One that merely bears the same Message-ID may come from anybody.
+    """
+    if intake.verdict.action is Action.PROCESS:
+        return intake
+    known = world.journal.open_with(intake.digest)
+    return intake if known is None else intake._replace(verdict=_verdict_of(known))
 
 
 def hold_oversize(head: bytes, rest: BinaryIO, world: World) -> Ending:
@@ -99,7 +106,7 @@ def hold_oversize(head: bytes, rest: BinaryIO, world: World) -> Ending:
     verdict = Verdict(Action.HOLD, reason)
     from mailsync.core.kept import to_json
 
-    world.journal.begin(run, delivery=digest, route="", verdict=to_json(verdict), now=world.now())
+    world.journal.begin(run, mail=digest, route="", verdict=to_json(verdict), now=world.now())
     world.archive.hold_draft(run, draft)
     world.journal.end(run, state=HELD, reason=reason, now=world.now())
     return Ending(Action.HOLD, reason)
@@ -111,24 +118,39 @@ def _attempt(intake: Intake, world: World) -> Ending:
 
     run, verdict = intake.run, intake.verdict
     world.archive.release(run)
-    world.archive.keep(run, intake.mail)
-    begun = world.journal.begin(
-        run, delivery=intake.delivery, route=verdict.route, verdict=to_json(verdict), now=world.now()
-    )
+    kept = world.archive.keep(run, intake.mail)
+    begun = world.journal.begin(run, mail=intake.digest, route=verdict.route, verdict=to_json(verdict), now=world.now())
+    if begun.mail != intake.digest:
+        # Another mail of the same identity came first: what was kept of it is what this run is about.
+        mail = kept.read_bytes()
+        intake = intake._replace(
+            mail=mail, headers=scan_headers(mail, world.site.limits.headers), verdict=_verdict_of(begun)
+        )
+        verdict = intake.verdict
+    _supersede(intake, world)
     if verdict.action is Action.IGNORE:
         world.journal.end(run, state=DONE, reason=verdict.reason, now=world.now())
         return Ending(Action.IGNORE, verdict.reason)
     if verdict.action is Action.HOLD:
         return _hold(intake, world, verdict.reason)
+    return _tried(intake, world, begun)
+
+
+def _tried(intake: Intake, world: World, begun: Run) -> Ending:
+    """One attempt at a mail that is to be processed, however it ends."""
     if begun.crashes > MOST_CRASHES:
         return _give_up(intake, world, begun, _KILLED, trace=_KILLED)
     try:
         return _process(intake, world, begun)
+    except DeadlineError as error:
+        # Not while waiting for the server or sendmail (world.py): the mail itself takes that long.
+        if begun.crashes < MOST_CRASHES:
+            raise
+        return _give_up(intake, world, begun, f"{MOST_CRASHES} attempts took too long: {error}", trace=_trace(error))
     except MailsyncError as error:
         if world.now() - begun.first_seen > world.site.limits.give_up:
-            hours = world.site.limits.give_up // _HOUR
-            return _give_up(intake, world, begun, f"not done within {hours} h: {error}")
-        world.journal.postpone(run)
+            return _give_up(intake, world, begun, f"not done within {_duration(world.site.limits.give_up)}: {error}")
+        world.journal.postpone(intake.run)
         raise
     except Exception as error:
         if begun.crashes < MOST_CRASHES:
@@ -138,7 +160,7 @@ def _attempt(intake: Intake, world: World) -> Ending:
 
 
 def _process(intake: Intake, world: World, begun: Run) -> Ending:
-    from mailsync.flow.answer import answer
+    from mailsync.flow.answer import answer, send_left_over
     from mailsync.flow.reading import mail_report
     from mailsync.flow.settle import Job, settle
 
@@ -151,6 +173,7 @@ def _process(intake: Intake, world: World, begun: Run) -> Ending:
         world.journal.spent(intake.run, sent, received)
     summary = answer(world, asked, facts)
     world.journal.end(intake.run, state=DONE, reason=summary.verdict.value, now=world.now())
+    send_left_over(world)
     told = f"{summary.verdict.value} (run {intake.run.hex()[:16]}, {sent} bytes up, {received} bytes down)"
     return Ending(Action.PROCESS, told)
 
@@ -162,11 +185,11 @@ def _hold(intake: Intake, world: World, reason: str) -> Ending:
 
 
 def _supersede(intake: Intake, world: World) -> None:
-    """Ends the held run of this very mail when it is judged otherwise now."""
+    """Ends the held run of this very mail, now that it is judged otherwise and its new run is journalled."""
     held, run = intake.run_if_held, intake.run
     if held != run and (known := world.journal.find(held)) is not None and known.state == HELD:
-        world.archive.release(held)
         world.journal.end(held, state=DONE, reason=f"taken up as run {run.hex()[:16]}", now=world.now())
+        world.archive.release(held)
 
 
 def _give_up(intake: Intake, world: World, begun: Run, reason: str, *, trace: str = "") -> Ending:
@@ -197,13 +220,24 @@ def _duplicate(run: Run) -> Ending:
     return Ending(Action.DUPLICATE, f"run {run.run.hex()[:16]} was already {run.reason or 'done'}")
 
 
-def _delivery(named: tuple[bytes, ...], envelope: Envelope) -> bytes:
-    """What names a delivery, whatever is decided about it: the mail's identity, and for whom it came."""
-    state = hashlib.sha256(b"mailsync delivery 1")
-    for part in (*named, envelope.recipient.encode("utf-8", "surrogateescape")):
-        state.update(len(part).to_bytes(4, "big"))
-        state.update(part)
+def _digest(mail: bytes, envelope: Envelope) -> bytes:
+    """What names a mail whole, with its recipient; without the `From ` line, which has the time of delivery in it."""
+    start = mail.find(b"\n") + 1 if mail.startswith(b"From ") else 0
+    state = hashlib.sha256(b"mailsync mail 1")
+    recipient = envelope.recipient.encode("utf-8", "surrogateescape")
+    state.update(len(recipient).to_bytes(4, "big") + recipient)
+    state.update(memoryview(mail)[start:])
     return state.digest()
+
+
+def _verdict_of(run: Run) -> Verdict:
+    from mailsync.core.kept import from_json
+
+    return from_json(Verdict, run.verdict)
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds // _HOUR} h" if seconds >= _HOUR else f"{seconds} s"
 
 
 def _trace(error: BaseException) -> str:

@@ -7,7 +7,7 @@ answer of the server           what follows
 outcome                        kept
   ... with conflicts           the next round: the scope is synced and planned again; the last round's stay problems
 601, 602 (stale)               nothing was recorded: the chapter is dropped, and the same round planned again
-604 with the stored outcome    that outcome is kept
+604: the id was used before     its effects stand, what they were is not known here: the next round plans what is left
 none                           75; the next attempt goes on here
 """
 
@@ -155,33 +155,39 @@ class _Course:
     def run(self) -> None:
         """Sends what has no outcome, and plans again what conflicted, until nothing is left to do."""
         for _ in range(2 * ROUNDS):
-            stale = self._send_all()
-            again = [chapter for chapter in _latest(self._journal.chapters(self._job.run)) if self._conflicts(chapter)]
-            if not stale and not again:
+            stale, reused = self._send_all()
+            latest = _latest(self._journal.chapters(self._job.run))
+            again = [chapter for chapter in latest if chapter not in (*stale, *reused) and self._conflicts(chapter)]
+            if not stale and not reused and not again:
                 return
             for chapter in stale:
                 self._plan_again(chapter, chapter.round, dropping=True)
+            for chapter in reused:
+                self._plan_again(chapter, chapter.round + 1, dropping=True)
             for chapter in again:
                 self._plan_again(chapter, chapter.round + 1, dropping=False)
         hint = "the mail stays queued and the run goes on with the next attempt"
         raise TemporaryError("the server's store changes faster than this run can follow", hint=hint)
 
-    def _send_all(self) -> list[Chapter]:
-        """Sends every batch without an outcome; the chapters that turned out to be stale."""
+    def _send_all(self) -> tuple[list[Chapter], list[Chapter]]:
+        """Sends every batch without an outcome; the chapters that turned out stale, and those whose id was used."""
         chapters = {chapter.chapter: chapter for chapter in self._journal.chapters(self._job.run)}
-        stale: dict[int, Chapter] = {}
+        stale: list[Chapter] = []
+        reused: list[Chapter] = []
         for batch in self._journal.batches(self._job.run):
-            if batch.outcome is not None or batch.chapter in stale:
+            chapter = chapters[batch.chapter]
+            if batch.outcome is not None or chapter in stale or chapter in reused:
                 continue
             try:
                 outcome = self._server.apply(batch.body)
-            except ReusedError as error:
-                outcome = error.outcome
+            except ReusedError:
+                # The stored outcome is of other operations than ours: laid beside them it would tell lies.
+                reused.append(chapter)
             except StaleError:
-                stale[batch.chapter] = chapters[batch.chapter]
-                continue
-            self._journal.answered(self._job.run, batch, to_json(outcome))
-        return list(stale.values())
+                stale.append(chapter)
+            else:
+                self._journal.answered(self._job.run, batch, to_json(outcome))
+        return stale, reused
 
     def _conflicts(self, chapter: Chapter) -> bool:
         """True when a round left conflicts and another round is allowed."""
@@ -217,8 +223,11 @@ class _Course:
         if self._report is None:
             self._report = self._job.report()
             self._merged = merge(self._report.mapped, MOST_PROBLEMS)
-        (records,) = (one for one in self._merged.records if one.scope == scope)
-        return records, self._report
+        found = [one for one in self._merged.records if one.scope == scope]
+        if not found:
+            hint = "put the definition back as it was; after limits.give_up the mail is held"
+            raise TemporaryError(f"the report no longer speaks of {scope}: its definition was changed", hint=hint)
+        return found[0], self._report
 
     def _batches(self, chapter: Chapter) -> list[KeptBatch]:
         return [batch for batch in self._journal.batches(self._job.run) if batch.chapter == chapter.chapter]

@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -21,12 +22,13 @@ from mailsync.client.journal import Journal
 from mailsync.config.keys import read_client_key, read_token
 from mailsync.config.ownership import require_owner
 from mailsync.config.site import Site
+from mailsync.core.errors import DeadlineError, TemporaryError
 from mailsync.core.model import Scope, Snapshot
-from mailsync.core.outcome import Outcome
 from mailsync.mail.loop import OwnMarks
 
 if TYPE_CHECKING:
     from mailsync.client.link import Link
+    from mailsync.core.outcome import Outcome
 
 
 class World:
@@ -68,6 +70,7 @@ class World:
     @property
     def lock(self) -> Path:
         """The file whose bytes are the locks of runs."""
+        require_owner(self.site.state)
         return self.site.state / "runs.lock"
 
     @property
@@ -81,11 +84,21 @@ class World:
         """Seconds since 1970."""
         return int(self._clock())
 
-    def send(self, message: bytes, *, name: str) -> None:
-        """Hands a message to the site's sendmail; TemporaryError when it does not accept it."""
+    def send(self, message: Path, *, name: str) -> None:
+        """Hands a kept message to the site's sendmail; TemporaryError when it does not accept it."""
         from mailsync.client.sendmail import send
 
-        send(self.site.sendmail, message, name=name)
+        with _waiting():
+            send(self.site.sendmail, message, name=name)
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Around waiting for somebody else: a deadline that strikes here is no fault of the mail."""
+    try:
+        yield
+    except DeadlineError as error:
+        raise TemporaryError(str(error), hint=error.hint) from error
 
 
 class SiteServer:
@@ -105,7 +118,8 @@ class SiteServer:
 
     def refresh(self, scope: Scope) -> Snapshot:
         """The scope as the server has it now."""
-        return self._cache.refresh(self._connected(), scope)
+        with _waiting():
+            return self._cache.refresh(self._connected(), scope)
 
     def remembered(self, scope: Scope) -> Snapshot | None:
         """The scope as it was last seen, or None when it never was completely."""
@@ -113,7 +127,8 @@ class SiteServer:
 
     def apply(self, body: bytes) -> Outcome:
         """The outcome of an encoded batch."""
-        return self._connected().apply(body)
+        with _waiting():
+            return self._connected().apply(body)
 
     def spent(self) -> tuple[int, int]:
         """Application bytes sent and received since this was last asked."""

@@ -31,12 +31,18 @@ class Member(NamedTuple):
     content: bytes | Unreadable
 
 
+class Archive(NamedTuple):
+    """A zip archive: how many entries its directory has, folders too, and its files in order, read one by one."""
+
+    entries: int
+    members: Iterator[Member]
+
+
 class Allowance(NamedTuple):
-    """How much may come out: `size` bytes in all, `ratio` times what went in, `members` files."""
+    """How much may come out: `size` bytes in all, `ratio` times what went in."""
 
     size: int
     ratio: int
-    members: int
 
 
 def gunzip(data: bytes, allowance: Allowance) -> bytes | Unreadable:
@@ -49,36 +55,37 @@ def gunzip(data: bytes, allowance: Allowance) -> bytes | Unreadable:
         return Unreadable("the gzip file is damaged", _AGAIN)
 
 
-def unzip(data: bytes, allowance: Allowance) -> Iterator[Member] | Unreadable:
-    """The files of a zip archive, in its order and read one by one, or why there are none."""
+def most_entries(data: bytes) -> int:
+    """How many entries the directory of a zip archive has at most, before it is read: each begins with a signature."""
+    return data.count(b"PK\x01\x02")
+
+
+def unzip(data: bytes, allowance: Allowance) -> Archive | Unreadable:
+    """The files of a zip archive, or why there are none."""
     import io
     import zipfile
 
-    # Before the directory is read: every entry of it begins with this signature.
-    if data.count(b"PK\x01\x02") > allowance.members:
-        text = f"the archive has more files than archive_members: {allowance.members}"
-        return Unreadable(text, "send fewer files per mail")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError, OverflowError, NotImplementedError):
         return Unreadable("the archive is damaged or cut off", _AGAIN)
-    names = set(archive.namelist())
-    if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= names:
+    names = archive.namelist()
+    if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
         return Unreadable("it is an Office file, which is not read", "save the sheet as CSV and send that")
-    return _members(archive, allowance)
+    return Archive(len(names), _members(archive, len(data), allowance))
 
 
-def _members(archive: ZipFile, allowance: Allowance) -> Iterator[Member]:
+def _members(archive: ZipFile, size: int, allowance: Allowance) -> Iterator[Member]:
     left = allowance.size
     for entry in archive.infolist():
         if entry.is_dir():
             continue
-        content = _member(archive, entry, allowance._replace(size=left))
+        content = _member(archive, entry, size, allowance._replace(size=left))
         left -= len(content) if isinstance(content, bytes) else 0
         yield Member(entry.filename, content)
 
 
-def _member(archive: ZipFile, entry: ZipInfo, allowance: Allowance) -> bytes | Unreadable:
+def _member(archive: ZipFile, entry: ZipInfo, size: int, allowance: Allowance) -> bytes | Unreadable:
     from zipfile import BadZipFile
 
     if entry.flag_bits & _ENCRYPTED:
@@ -87,7 +94,8 @@ def _member(archive: ZipFile, entry: ZipInfo, allowance: Allowance) -> bytes | U
         return Unreadable("its compression method is not read", "let the program write an ordinary zip file")
     try:
         with archive.open(entry) as stream:
-            return _bounded(_pieces(stream), entry.compress_size, allowance)
+            # The directory may claim any compressed size; more than the whole archive it cannot be.
+            return _bounded(_pieces(stream), min(entry.compress_size, size), allowance)
     except (BadZipFile, zlib.error, EOFError, ValueError, OSError, OverflowError, NotImplementedError):
         return Unreadable("it is damaged or cut off", _AGAIN)
 
@@ -104,6 +112,9 @@ def _inflate(data: bytes) -> Iterator[bytes]:
             position += len(chunk)
             while piece := stream.decompress(chunk, _PIECE):
                 yield piece
+                # What is left of the chunk is the next stream's: `unconsumed_tail` may still show it.
+                if stream.eof:
+                    break
                 chunk = stream.unconsumed_tail
         position -= len(stream.unused_data)
         # Tapes and some tools fill up with zeros.

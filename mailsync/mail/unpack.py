@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mailsync.core.model import Attachment, Origin, Problem
 from mailsync.mail.address import shown
-from mailsync.mail.compressed import Allowance, Member, gunzip, unzip
+from mailsync.mail.compressed import Allowance, Member, gunzip, most_entries, unzip
 from mailsync.mail.kinds import Fate, Unreadable, judge_content
 from mailsync.mail.transfer import decode_transfer, known
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # mail-parser is imported only where a mail is unpacked: dupl
 BODY = "(body)"
 _ATTACH = "attach the list itself"
 _LONGEST_NAME = 120
+_MOST_TOLD = 100  # problems, and notes, of the parts of one mail
 _EXTENSIONS = {
     "text/csv": ".csv",
     "text/plain": ".txt",
@@ -51,7 +52,7 @@ class UnpackLimits(NamedTuple):
     mail_lines: int = 1_000_000  # after big bodies were set aside (fold.py); each costs 70 bytes while parsed
     mail_unpacked: int = 268_435_456  # bytes of all attachments, decoded and decompressed, held in memory at once
     archive_ratio: int = 200  # decompressed by compressed; lists reach 10-60, a bomb 1,000
-    archive_members: int = 200  # files of one archive
+    archive_members: int = 200  # files and folders of all archives; a site packs some dozens of lists at most
     archive_depth: int = 3  # archives within each other
 
 
@@ -75,7 +76,8 @@ def unpack(mail: bytes, limits: UnpackLimits) -> Unpacked:
         unpacking.take_leaf(leaf)
     if not unpacking.attachments and any(_repeats_body(leaf) for leaf in leaves):
         unpacking.note(BODY, "the body is HTML only, which is not read")
-    return Unpacked(tuple(unpacking.attachments), tuple(unpacking.problems), tuple(unpacking.notes))
+    problems = _first(unpacking.problems, "cannot be read either", "send a simpler mail")
+    return Unpacked(tuple(unpacking.attachments), problems, _first(unpacking.notes, "have notes of this kind", ""))
 
 
 class _Unpacking:
@@ -84,6 +86,7 @@ class _Unpacking:
     def __init__(self, limits: UnpackLimits) -> None:
         self.limits = limits
         self.left = limits.mail_unpacked
+        self.members = limits.archive_members
         self.attachments: list[Attachment] = []
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
@@ -156,9 +159,17 @@ class _Unpacking:
         if archives >= self.limits.archive_depth:
             text = f"it is an archive within more archives than archive_depth: {self.limits.archive_depth}"
             return Unreadable(text, _ATTACH)
-        allowance = Allowance(self.left, self.limits.archive_ratio, self.limits.archive_members)
+        if (most_entries(found.content) if kind is Fate.ZIP else 1) > self.members:
+            text = f"the mail's archives have more files than archive_members: {self.limits.archive_members}"
+            return Unreadable(text, "send fewer files per mail")
+        allowance = Allowance(self.left, self.limits.archive_ratio)
         if kind is Fate.ZIP:
-            return unzip(found.content, allowance)
+            archive = unzip(found.content, allowance)
+            if isinstance(archive, Unreadable):
+                return archive
+            self.members -= archive.entries
+            return archive.members
+        self.members -= 1
         content = gunzip(found.content, allowance)
         if isinstance(content, Unreadable):
             return content
@@ -178,6 +189,14 @@ class _Unpacking:
 
     def _problem(self, path: str, why: Unreadable) -> None:
         self.problems.append(Problem(Origin(attachment=path), *why))
+
+
+def _first(found: list[Problem], what: str, hint: str) -> tuple[Problem, ...]:
+    """What was found, up to the bound, and then one line for the others."""
+    more = len(found) - _MOST_TOLD
+    if more <= 0:
+        return tuple(found)
+    return (*found[:_MOST_TOLD], Problem(Origin(), f"and {more} more attachments {what}", hint))
 
 
 def _is_body(leaf: Leaf) -> bool:

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_a_reply_is_the_same_bytes_when_read_back(tmp_path):
     archive = Archive(tmp_path)
     assert archive.reply(RUN, "operator") is None
     archive.keep_reply(RUN, "operator", MAIL)
-    assert archive.reply(RUN, "operator") == MAIL
+    assert archive.reply(RUN, "operator").read_bytes() == MAIL
     assert archive.reply(RUN, "courier") is None
 
 
@@ -76,10 +77,17 @@ def test_a_folder_that_cannot_be_written_is_named_and_temporary(tmp_path):
         Archive(tmp_path / "audit").keep(RUN, MAIL)
 
 
-def test_a_message_filed_twice_in_an_outbox_is_there_once(tmp_path):
+def test_a_message_filed_twice_in_an_outbox_is_there_once(tmp_path, message):
     for _ in range(2):
-        send(tmp_path / "outbox", MAIL, name="one")
+        send(tmp_path / "outbox", message, name="one")
     assert [path.read_bytes() for path in (tmp_path / "outbox" / "new").iterdir()] == [MAIL]
+
+
+@pytest.fixture
+def message(tmp_path):
+    path = tmp_path / "kept"
+    path.write_bytes(MAIL)
+    return path
 
 
 def program(tmp_path, text):
@@ -89,28 +97,28 @@ def program(tmp_path, text):
     return str(path)
 
 
-def test_a_program_gets_the_message_and_the_empty_envelope_sender(tmp_path):
-    script = program(tmp_path, f'echo "$@" > {tmp_path}/words; cat > {tmp_path}/message\n')
-    send((script, "-t", "-i"), MAIL, name="one")
+def test_a_program_gets_the_message_and_the_empty_envelope_sender(tmp_path, message):
+    script = program(tmp_path, f'echo "$@" > {tmp_path}/words; cat > {tmp_path}/got\n')
+    send((script, "-t", "-i"), message, name="one")
     assert (tmp_path / "words").read_text() == "-t -i -f <>\n"
-    assert (tmp_path / "message").read_bytes() == MAIL
+    assert (tmp_path / "got").read_bytes() == MAIL
 
 
-def test_an_envelope_sender_of_the_sites_own_is_left_alone(tmp_path):
+def test_an_envelope_sender_of_the_sites_own_is_left_alone(tmp_path, message):
     script = program(tmp_path, f'echo "$@" > {tmp_path}/words; cat > /dev/null\n')
-    send((script, "-t", "-fbounces@example.com"), MAIL, name="one")
+    send((script, "-t", "-fbounces@example.com"), message, name="one")
     assert (tmp_path / "words").read_text() == "-t -fbounces@example.com\n"
 
 
-def test_a_program_that_refuses_says_its_status_and_first_words(tmp_path):
+def test_a_program_that_refuses_says_its_status_and_first_words(tmp_path, message):
     script = program(tmp_path, "cat > /dev/null; echo mail system is down >&2; exit 75\n")
     with pytest.raises(TemporaryError, match="status 75: mail system is down"):
-        send((script,), MAIL, name="one")
+        send((script,), message, name="one")
 
 
-def test_a_program_that_is_missing_is_temporary(tmp_path):
+def test_a_program_that_is_missing_is_temporary(tmp_path, message):
     with pytest.raises(TemporaryError, match="no-such-program"):
-        send((str(tmp_path / "no-such-program"),), MAIL, name="one")
+        send((str(tmp_path / "no-such-program"),), message, name="one")
 
 
 HOLDER = """
@@ -140,3 +148,28 @@ def test_a_run_worked_on_by_another_process_is_busy_and_others_are_not(tmp_path)
         other.kill()
     with only_attempt(lock, RUN):
         pass
+
+
+def test_a_program_whose_caller_is_killed_reads_the_message_to_its_end(tmp_path):
+    """Through a pipe it would take the death of its caller for the end of the message, and send half of it."""
+    kept = tmp_path / "kept"
+    kept.write_bytes(MAIL * 20_000)
+    script = program(
+        tmp_path, f"echo $PPID > {tmp_path}/caller; sleep 1; cat > {tmp_path}/got; touch {tmp_path}/done\n"
+    )
+    code = "import sys; from pathlib import Path; from mailsync.client.sendmail import send\n"
+    code += "send((sys.argv[1],), Path(sys.argv[2]), name='one')"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code, script, str(kept)], env=environment) as caller:
+        wait_until((tmp_path / "caller").exists)
+        caller.kill()
+    wait_until((tmp_path / "done").exists)
+    assert (tmp_path / "got").read_bytes() == MAIL * 20_000
+
+
+def wait_until(condition) -> None:
+    """Returns when the condition holds; fails after a minute."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -22,8 +22,8 @@ def journal(tmp_path):
     opened.close()
 
 
-def begin(journal, *, run=RUN, delivery=b"mail 1", verdict="{}", now=100):
-    return journal.begin(run, delivery=delivery, route="nightly", verdict=verdict, now=now)
+def begin(journal, *, run=RUN, mail=b"mail 1", verdict="{}", now=100):
+    return journal.begin(run, mail=mail, route="nightly", verdict=verdict, now=now)
 
 
 def test_the_verdict_and_time_of_the_first_attempt_stay(journal):
@@ -50,11 +50,13 @@ def test_a_held_run_that_comes_again_starts_its_count_and_its_time_anew(journal)
     assert (again.state, again.crashes, again.first_seen, again.reason) == (OPEN, 1, 500, "")
 
 
-def test_a_delivery_finds_its_run(journal):
+def test_the_very_mail_finds_its_run_while_that_is_open(journal):
     begin(journal)
-    begin(journal, run=OTHER, delivery=b"mail 2")
-    assert journal.delivered(b"mail 2").run == OTHER
-    assert journal.delivered(b"mail 3") is None
+    begin(journal, run=OTHER, mail=b"mail 2")
+    assert journal.open_with(b"mail 2").run == OTHER
+    assert journal.open_with(b"mail 3") is None
+    journal.end(OTHER, state=DONE, reason="", now=2)
+    assert journal.open_with(b"mail 2") is None
 
 
 def test_what_was_decided_is_read_back_whole_after_opening_again(tmp_path):
@@ -104,7 +106,7 @@ def test_marks_and_bytes_are_kept_per_run(journal):
 
 def test_held_runs_are_listed_oldest_first_and_found_by_the_start_of_their_id(journal):
     begin(journal, now=300)
-    begin(journal, run=OTHER, delivery=b"mail 2", now=200)
+    begin(journal, run=OTHER, mail=b"mail 2", now=200)
     journal.end(RUN, state=HELD, reason="no route", now=301)
     journal.end(OTHER, state=HELD, reason="no token", now=201)
     assert [run.reason for run in journal.held()] == ["no token", "no route"]

@@ -56,7 +56,7 @@ def job(world: World, rows, *, name: str = "extract.csv") -> Job:
     """A run begun in the journal, of an extract with these rows."""
     (route,) = world.site.routes
     run = run_id(route.name, (os.urandom(16),))
-    world.journal.begin(run, delivery=bytes(run), route=route.name, verdict="[]", now=world.now())
+    world.journal.begin(run, mail=bytes(run), route=route.name, verdict="[]", now=world.now())
     definition = load_definitions(world.site).by_name["nightly-csv"]
     extract_ = Attachment(name, extract(rows), "", "", 0, body=False)
     return Job(run, route, world.now(), file_report(extract_, definition, route, world.site))
@@ -136,6 +136,29 @@ def test_an_older_run_goes_on_after_a_newer_one_with_what_it_had_journalled(site
     settle(job(world, [(NAMES[0], "RACK")]), world.journal, Between(world))
     facts = settle(older, world.journal, Between(world))
     assert [row.result for _, row in facts.rounds[0].results] == [Result.CONFLICT, Result.OK]
+
+
+def test_a_definition_changed_while_a_run_is_open_is_told_and_nothing_is_lost(site, world):
+    class Down(Between):
+        def apply(self, _body):
+            raise TemporaryError("the server is down")
+
+    asked = job(world, [(NAMES[0], "OFFS")])
+    with pytest.raises(TemporaryError):
+        settle(asked, world.journal, Down(world))
+    definition = site.folder / "definitions" / "nightly-csv.yaml"
+    text = definition.read_text()
+    definition.write_text(text + "scope: {customer: US01, media: DLT}\n")
+    elsewhere = job(world, [(NAMES[0], "OFFS")])
+    definition.write_text(text)
+    with pytest.raises(TemporaryError, match="definition was changed"):
+        settle(
+            asked._replace(report=elsewhere.report),
+            world.journal,
+            Between(world, changed_by_somebody(site, NAMES[0], "RACK")),
+        )
+    facts = settle(asked, world.journal, Between(world))
+    assert summarise(facts).counts.moved == 1
 
 
 def test_a_plan_the_guards_refuse_sends_nothing_and_is_not_made_again(site, world):
