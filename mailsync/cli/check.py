@@ -4,14 +4,16 @@ Strategy: every area is asked whatever the others answered; only what cannot be 
 is left out. A problem makes the exit status 1; a note is for a person to judge.
 
 area            problem                                        note
-configuration   any fault of mailsync.yaml or a token file     -
+configuration   any fault of mailsync.yaml or a token file     an audience that is never written to
 permissions     secrets, mails, databases open to others       -
 keys            missing, malformed, not fitting the ring       -
-definitions     any fault, a sample that gives other records   -
-templates       one that does not render with sample data      -
+databases       another file in the place of one               -
+definitions     any fault; two with one claim, asked together  the same, where few mails come
+samples         one that gives other records                   -
+templates       one that is missing, or does not render        -
 server          elsewhere and unreachable; it refuses us, or   this host's own, and not running
                 lacks a scope or repository that a route names
-sendmail        not there, or not executable                   -
+sendmail        not there, or not executable                   it is there: whether it delivers is not tried
 procmail        each trap of a .procmailrc                     -
 postfix         -                                              a file-size limit on what it runs
 """
@@ -33,21 +35,28 @@ from mailsync.config.inspection import (
     Finding,
     from_error,
     from_faults,
+    inspect_audiences,
+    inspect_databases,
     inspect_definitions,
     inspect_keys,
     inspect_permissions,
     inspect_time_zones,
 )
 from mailsync.config.keys import read_client_key, read_token
+from mailsync.config.ownership import other_owner
 from mailsync.config.procmailrc import MAX_PROCMAILRC, lint_procmailrc
 from mailsync.config.route import Route
+from mailsync.config.routes import TEMPLATES
 from mailsync.config.site import Site, find_config, read_site
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import ConfigurationError, MailsyncError, UnreachableError
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from mailsync.client.link import Link
 
+_TEMPLATES = "mailsync brings " + ", ".join(TEMPLATES)
 _SECONDS = 10  # to reach the server, and for postconf
 _EXAMPLE = """\
 example:
@@ -105,30 +114,64 @@ def _site_findings(path: Path, *, offline: bool) -> Iterator[Finding]:
     site, faults = read_site(path)
     yield from from_faults("configuration", faults)
     if site is None:
-        yield from inspect_definitions(None, path.absolute().parent / "definitions")
+        yield from _asked("definitions", inspect_definitions(None, path.absolute().parent / "definitions"))
         return
     yield from inspect_time_zones(site)
-    yield from inspect_permissions(site)
-    keys = tuple(inspect_keys(site)) if site.server.address else ()
+    yield from inspect_audiences(site)
+    yield from _asked("permissions", inspect_permissions(site))
+    keys = tuple(_asked("keys", inspect_keys(site))) if site.server.address else ()
     yield from keys
-    yield from inspect_definitions(site, site.definitions)
-    yield from _templates(site)
+    yield from _asked("databases", inspect_databases(site))
+    yield from _asked("definitions", inspect_definitions(site, site.definitions))
+    yield from _asked("templates", _templates(site))
     if site.server.address and not offline and not keys:
         yield from _server(site)
-    yield from _sendmail(site)
+    yield from _asked("sendmail", _sendmail(site))
+
+
+def _asked(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of an area; what of it this user may not even look at is one of them."""
+    try:
+        yield from findings
+    except OSError as error:
+        owner = other_owner(Path(error.filename or "."))
+        hint = f"run this as {owner}" if owner else ""
+        yield Finding(PROBLEM, area, str(error.filename or ""), f"cannot be read: {error.strerror}", hint)
 
 
 def _templates(site: Site) -> Iterator[Finding]:
-    from mailsync.mail.render import environment, render
+    """Every template that an audience gets, rendered with samples; one that is missing is cited where it is named."""
+    from mailsync.mail.render import environment
+
+    if site.templates.is_dir():
+        list(site.templates.iterdir())  # the loader passes over a folder it may not read
+    templates = environment(site=site.templates)
+    known = templates.list_templates()
+    named = {audience.template: (route, audience) for route in site.routes for audience in route.audiences}
+    for name, (route, audience) in sorted(named.items()):
+        missing = [file for file in (f"{name}.txt.j2", f"{name}.html.j2") if file not in known]
+        if missing:
+            line, column = route.places[f"audiences.{audience.name}"]
+            text = f'audience "{audience.name}": no {" and no ".join(missing)} in {site.templates}, nor with mailsync'
+            yield Finding(PROBLEM, "templates", f"{site.path}:{line}:{column}", text, _TEMPLATES)
+        else:
+            yield from _rendered(site, templates, name)
+
+
+def _rendered(site: Site, templates: Environment, name: str) -> Iterator[Finding]:
+    from mailsync.mail.render import render
     from mailsync.mail.sample import sample_facts, sample_summaries
 
-    templates, facts = environment(site=site.templates), sample_facts()
-    for name in sorted({audience.template for route in site.routes for audience in route.audiences}):
-        try:
-            for summary in sample_summaries():
-                render(templates, name, summary=summary, facts=facts)
-        except ConfigurationError as error:
-            yield from from_error("templates", error)
+    facts = sample_facts()
+    try:
+        for summary in sample_summaries():
+            render(templates, name, summary=summary, facts=facts)
+    except ConfigurationError as error:
+        for finding in from_error("templates", error):
+            file = finding.place.partition(":")[0]
+            shipped = Path(file).name in templates.list_templates() and not (site.folder / file).is_file()
+            place = f"mailsync's own {finding.place}" if shipped else f"{site.folder}/{finding.place}"
+            yield finding._replace(place=place)
 
 
 def _server(site: Site) -> Iterator[Finding]:
@@ -147,9 +190,15 @@ def _server(site: Site) -> Iterator[Finding]:
             hint = f"mailsync server run --config {site.path}"
             yield Finding(NOTE, "server", address, "this host's own server is not running", hint)
         else:
-            yield Finding(PROBLEM, "server", address, str(error), "--offline leaves the server alone")
+            hint = f"is it running there? mailsync ping --config {site.path}"
+            yield Finding(PROBLEM, "server", address, _without(address, error), hint)
     except MailsyncError as error:
-        yield Finding(PROBLEM, "server", address, str(error), error.hint)
+        yield Finding(PROBLEM, "server", address, _without(address, error), error.hint)
+
+
+def _without(address: str, error: MailsyncError) -> str:
+    """What the error says, without the address that the finding cites."""
+    return str(error).removeprefix(f"server {address}").removeprefix(":").lstrip()
 
 
 def _scope(site: Site, route: Route, link: Link) -> Iterator[Finding]:
@@ -182,6 +231,8 @@ def _sendmail(site: Site) -> Iterator[Finding]:
     if program and not (os.path.isfile(program) and os.access(program, os.X_OK)):  # noqa: PTH113 - a program's name
         hint = "install a mail server, or set sendmail: maildir:outbox"
         yield Finding(PROBLEM, "sendmail", program, "there is no such program", hint)
+    elif program:
+        yield Finding(NOTE, "sendmail", program, "is there; whether it delivers mail was not tried")
 
 
 def _procmail(option: str | None) -> Iterator[Finding]:

@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mailsync.cli.main import add_config
-from mailsync.cli.source import read_input
+from mailsync.cli.source import TooLargeError, read_input
 
 if TYPE_CHECKING:
     import argparse
 
+    from mailsync.config.site import Site
     from mailsync.core.model import Problem
     from mailsync.core.plan import Plan
     from mailsync.flow.foresee import Foreseen
@@ -39,20 +40,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints what the mail would do; 0, or 1 when it has problems, objections, or would not be processed."""
     from mailsync.config.site import find_config, load_site
-    from mailsync.flow.foresee import foresee
-    from mailsync.flow.world import World
-    from mailsync.mail.verdict import Envelope
 
-    site = load_site(find_config(arguments.config))
-    mail = read_input(arguments.file, site.limits.mail_size)
-    with World(site) as world:
-        seen = foresee(mail, Envelope(arguments.recipient, arguments.sender), world)
+    seen = _foreseen(load_site(find_config(arguments.config)), arguments)
     if arguments.json:
         print(json.dumps(_document(seen), indent=2))
     else:
         _print(seen)
     summary = seen.summary
     return 0 if summary is not None and not summary.problems and not summary.objections else 1
+
+
+def _foreseen(site: Site, arguments: argparse.Namespace) -> Foreseen:
+    from mailsync.config.ownership import require_owner
+    from mailsync.flow.foresee import Foreseen, foresee
+    from mailsync.flow.world import World
+    from mailsync.mail.verdict import Action, Envelope, Verdict
+
+    most = site.limits.mail_size
+    try:
+        mail = read_input(arguments.file, most)
+    except TooLargeError:
+        return Foreseen(Verdict(Action.HOLD, f"larger than mail_size: {most} bytes"))
+    require_owner(site.state)  # a journal, a cache and compiled templates may be made there
+    with World(site) as world:
+        return foresee(mail, Envelope(arguments.recipient, arguments.sender), world)
 
 
 def _document(seen: Foreseen) -> dict[str, Any]:

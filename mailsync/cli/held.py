@@ -65,6 +65,8 @@ def _list(world: World, *, as_json: bool) -> None:
 
 
 def _show(world: World, arguments: argparse.Namespace) -> None:
+    if not arguments.id:
+        raise UsageError("held show: the ID is empty", hint="mailsync held list")
     found = [run for run in world.journal.matching(arguments.id) if run.state == "held"]
     if len(found) != 1:
         text = f"{len(found)} held mails have an ID that begins with {arguments.id}"

@@ -1,4 +1,5 @@
-"""`mailsync init DIR`: a working site in a folder: configuration, keys, a token, definitions, a store with a scope.
+"""`mailsync init DIR`: a working site in a folder: configuration, keys, a token, definitions, a store with a scope,
+and the recipe for procmail.
 
 Strategy: look first, then write. Nothing is overwritten; a folder in which anything would be is refused whole. All
 is its user's alone (folders 0700, files 0600), and mailsync.yaml comes last, so that a site that has one is whole.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -26,7 +28,7 @@ from mailsync.mail.sender import token_digest, token_text
 if TYPE_CHECKING:
     from mailsync.wire.keys import Token
 
-OUTBOX = "outbox"
+OUTBOX, PROCMAILRC = "outbox", "procmailrc"
 FOLDERS = ("keys", "definitions", "state", "audit")
 _TOKEN_BYTES = 20  # 160 bits are 32 letters: with its route's name well below the 64 of a local part
 _EXAMPLE = """\
@@ -69,13 +71,7 @@ def run(arguments: Namespace) -> int:
     settings = _settings(arguments)
     _refuse_to_overwrite(folder)
     token = token_text(secrets.token_bytes(_TOKEN_BYTES))
-    _make_folders(folder, settings)
-    _make_store(folder, settings, _make_keys(folder, token))
-    name = folder / "definitions" / starter.DEFINITION
-    _write(name.with_suffix(".yaml"), starter.definition_text())
-    _write(name.with_suffix(".sample.csv"), starter.sample_text())
-    _write(name.with_suffix(".expected.json"), starter.expected_text(settings.scope))
-    _write(folder / FILE_NAME, starter.site_text(settings))
+    _make(folder, settings, token)
     local, _, domain = settings.address.partition("@")
     made = _Site(
         config=str(folder / FILE_NAME),
@@ -91,10 +87,29 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
+def _make(folder: Path, settings: starter.Settings, token: str) -> None:
+    """Writes the site. Raises UsageError where its folders cannot be made."""
+    try:
+        _make_folders(folder, settings)
+    except OSError as error:
+        text = f"make {error.filename}: {error.strerror}"
+        raise UsageError(text, hint="name a new folder, where this user may make one") from error
+    _make_store(folder, settings, _make_keys(folder, token))
+    name = folder / "definitions" / starter.DEFINITION
+    _write(name.with_suffix(".yaml"), starter.definition_text())
+    _write(name.with_suffix(".sample.csv"), starter.sample_text())
+    _write(name.with_suffix(".expected.json"), starter.expected_text(settings.scope))
+    _write(folder / PROCMAILRC, starter.procmailrc_text(str(folder / FILE_NAME), _program()))
+    _write(folder / FILE_NAME, starter.site_text(settings))
+
+
 def _settings(arguments: Namespace) -> starter.Settings:
     scope = parse_scope(arguments.scope)
     if scope is None:
         raise UsageError(f'--scope: "{arguments.scope}" is not CUST.MEDIA', hint="for example: --scope US01.LTO")
+    if arguments.scope != arguments.scope.upper():
+        # Scopes differ in case: a report or a load that writes it the usual way would make a second one.
+        raise UsageError(f'--scope: "{scope}" has small letters', hint=f"did you mean {arguments.scope.upper()}?")
     if not valid_address(arguments.server):
         raise UsageError(f'--server: "{arguments.server}" is not HOST:PORT', hint="for example: 127.0.0.1:5000")
     sends = os.access(SENDMAIL[0], os.X_OK) and not arguments.outbox
@@ -116,7 +131,7 @@ def _address(option: str, text: str) -> str:
 
 
 def _refuse_to_overwrite(folder: Path) -> None:
-    there = [name for name in (FILE_NAME, *FOLDERS, OUTBOX) if os.path.lexists(folder / name)]
+    there = [name for name in (FILE_NAME, PROCMAILRC, *FOLDERS, OUTBOX) if os.path.lexists(folder / name)]
     if there:
         raise UsageError(f"{folder}: has {', '.join(there)} already", hint="name a folder that is new, or empty")
 
@@ -163,6 +178,12 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
 
 
+def _program() -> str:
+    """The folder of the program that runs, empty when it is not run by its name."""
+    program = Path(sys.argv[0])
+    return str(program.absolute().parent) if program.name == "mailsync" else ""
+
+
 def _told(made: _Site, folder: Path, *, asked: bool) -> str:
     replies = f"are filed in {made.outbox}" if made.outbox else f"leave through {SENDMAIL[0]}"
     if made.outbox and not asked:
@@ -175,6 +196,7 @@ def _told(made: _Site, folder: Path, *, asked: bool) -> str:
   definitions/     how attachments are read: {made.definition} reads volume,repository[,description][,move_date]
   keys/            secrets, readable by {user_name(os.geteuid())} only
   state/, audit/   databases; every mail and every reply
+  procmailrc       the recipe that hands mail to this site
 
 reports go to      {made.recipient}
                    (the address is a secret, and shown this once: only a digest of it is kept)
@@ -185,4 +207,5 @@ next:
   mailsync server run {option} &
   mailsync server load {option} volumes.csv
   mailsync check {option}
-  mailsync filter {option} --recipient {made.recipient} < mail"""
+  mailsync filter {option} --recipient {made.recipient} < mail
+  cp {folder / PROCMAILRC} ~/.procmailrc    # where the MTA runs procmail (docs/install.md)"""

@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from mailsync.core.errors import ConfigurationError, MailsyncError, UsageError
@@ -34,9 +35,10 @@ COMMANDS = {
     "ping": "reach the server: connection, handshake, round trips",
     "check": "everything that can be wrong before a mail arrives",
     "held": "mails not acted on",
+    "definitions": "how reports are read: list, show, test, explain, convert",
     "server": "run and administer the server",
 }
-LATER = ("lmtp", "pull", "inetd", "schedule", "sign", "definitions", "replay", "audit", "estimate", "status")
+LATER = ("lmtp", "pull", "inetd", "schedule", "sign", "replay", "audit", "estimate", "status")
 TEMPORARY, INTERRUPTED, PIPE_CLOSED = 75, 130, 141
 _EXAMPLE = """\
 example:
@@ -63,18 +65,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _run(words)
         sys.stdout.flush()
     except MailsyncError as error:
-        _complain(error)
+        _complain(error, _shown(words))
         return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads on; without this, the interpreter would complain when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        finish_output()
         return PIPE_CLOSED
     except OSError as error:
+        finish_output()
         _complain(MailsyncError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
         return TEMPORARY
     return status
+
+
+def finish_output() -> None:
+    """Writes what stdout still holds, or drops it where that fails: the interpreter would try again, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -158,13 +168,27 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _complain(error: MailsyncError) -> None:
+def _shown(words: _Words) -> list[str]:
+    """The command line for a hint, without the recipient's address: that holds a token."""
+    shown = ["--config", words.config] if words.config else []
+    for before, word in pairwise(("", words.name, *words.rest)):
+        if before == "--recipient":
+            shown.append("ADDRESS")
+        else:
+            shown.append("--recipient=ADDRESS" if word.startswith("--recipient=") else word)
+    return shown
+
+
+def _complain(error: MailsyncError, words: Sequence[str] = ()) -> None:
     """Says an error as the house does: each fault on a line of its own, then what to do."""
+    from mailsync.config.ownership import OwnerError, as_owner
+
+    hint = as_owner(error.owner, words) if isinstance(error, OwnerError) and words else error.hint
     lines = error.faults if isinstance(error, ConfigurationError) else (str(error),)
     for line in lines:
         print(f"mailsync: {line}", file=sys.stderr)
-    if error.hint:
-        print(f"mailsync: hint: {error.hint}", file=sys.stderr)
+    if hint:
+        print(f"mailsync: hint: {hint}", file=sys.stderr)
 
 
 if __name__ == "__main__":

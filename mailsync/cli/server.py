@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from mailsync.cli.main import add_config
-from mailsync.core.errors import UsageError
+from mailsync.cli.main import add_config, finish_output
+from mailsync.core.errors import MailsyncError, UsageError
 from mailsync.core.model import Scope, parse_scope
 
 if TYPE_CHECKING:
     from mailsync.config.site import Listen
     from mailsync.server.sqlite import SqliteStore
 
+_STORE = "sqlite:PATH instead of the site's listen.store"
 _EXAMPLE = """\
 example:
   mailsync server run &
@@ -83,6 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the sub-commands and their options."""
     parser.epilog = _EXAMPLE
     add_config(parser)
+    parser.add_argument("--store", metavar="URL", help=_STORE)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     serve = _leaf(commands, "run", "serve clients until told to stop", _RUN_HELP, _run)
     serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the site's listen.address; port 0: any")
@@ -167,6 +169,7 @@ def _group(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, example: str
 ) -> argparse._SubParsersAction[argparse.ArgumentParser]:
     parser = commands.add_parser(name, help=text, description=text, epilog=example, formatter_class=_FORMAT)
+    _add_places(parser)
     return parser.add_subparsers(metavar="ACTION", required=True)
 
 
@@ -178,11 +181,15 @@ def _leaf(
     act: Callable[[argparse.Namespace], int],
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text, epilog=example, formatter_class=_FORMAT)
-    # SUPPRESS: what stands before the sub-command's name is not to be overwritten by a default.
-    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the site's mailsync.yaml")
-    parser.add_argument("--store", metavar="URL", help="sqlite:PATH instead of the site's listen.store")
+    _add_places(parser)
     parser.set_defaults(act=act)
     return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    # SUPPRESS: what stands before the sub-command's name is not to be overwritten by a default.
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the site's mailsync.yaml")
+    parser.add_argument("--store", metavar="URL", default=argparse.SUPPRESS, help=_STORE)
 
 
 _FORMAT = argparse.RawDescriptionHelpFormatter
@@ -231,10 +238,19 @@ def _export(arguments: argparse.Namespace) -> int:
     from mailsync.server.volumes import write_volumes
 
     with open_store(arguments) as store:
-        for line in write_volumes(arguments.scope, store.export(arguments.scope)):
-            sys.stdout.buffer.write(line.encode())
-        sys.stdout.buffer.flush()
+        _print(write_volumes(arguments.scope, store.export(arguments.scope)))
     return 0
+
+
+def _print(lines: Iterable[str]) -> None:
+    try:
+        sys.stdout.buffer.writelines(line.encode() for line in lines)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        finish_output()
+        raise MailsyncError(f"write to stdout: {error.strerror}", hint="what was written is not whole") from error
 
 
 def _restored(arguments: argparse.Namespace) -> int:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mailsync.cli import server
 from mailsync.core.model import Repository, RepositoryId
+from mailsync.server.store import RequestError
+
+_SCOPE = "what is there: mailsync server scope list; how to add one: mailsync server scope add --help"
+_REPOSITORY = "how to add one: mailsync server repository add --help"
 
 
 def add_scope(arguments: Namespace) -> int:
     """Adds a media type, with its default repository when one is named."""
     default = arguments.default
     repositories = (Repository(RepositoryId(default), default),) if default else ()
-    with server.open_store(arguments) as store:
+    with server.open_store(arguments) as store, _hinting(_SCOPE):
         store.add_scope(
             arguments.scope,
             description=arguments.description,
@@ -50,7 +56,7 @@ def list_scopes(arguments: Namespace) -> int:
 def add_repository(arguments: Namespace) -> int:
     """Adds a repository, or changes the one of this ID."""
     place = Repository(RepositoryId(arguments.id), arguments.description, arguments.type, arguments.offsite)
-    with server.open_store(arguments) as store:
+    with server.open_store(arguments) as store, _hinting(_REPOSITORY):
         store.add_repository(arguments.scope, place)
     print(f"repository {arguments.scope}.{arguments.id} added")
     return 0
@@ -69,3 +75,13 @@ def list_repositories(arguments: Namespace) -> int:
     for one in found:
         print(f"{one.id:6}{one.kind:19}{'offsite' if one.offsite else '':9}{one.description}".rstrip())
     return 0
+
+
+@contextmanager
+def _hinting(hint: str) -> Iterator[None]:
+    """Around a request: what the store refuses without saying what to do gets this hint."""
+    try:
+        yield
+    except RequestError as error:
+        error.hint = error.hint or hint
+        raise

@@ -32,7 +32,7 @@ def add_token(arguments: Namespace) -> int:
     try:
         token = keys.new_token(arguments.user, secrets.token_bytes(scram.TOKEN_BYTES))
     except ValueError as error:
-        raise UsageError(f"add token: {error}") from error
+        raise UsageError(f"add token: {error}", hint="for example: mailsync server token add filter2") from error
     verifier = scram.make_verifier(token.secret, secrets.token_bytes(scram.SALT_BYTES))
     with server.open_store(arguments) as store, _handed_out(arguments.out, keys.format_token(token)):
         store.add_token(token.user, verifier, int(time.time()))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import TextIO
 
 from mailsync.core.errors import ConfigurationError
-from mailsync.server.store import Loaded, LoadFault, LoadPolicy, Store
-from mailsync.server.volumes import Reading, read_volumes
+from mailsync.server.store import Loaded, LoadFault, LoadPolicy, LoadRow, Store
+from mailsync.server.volumes import read_volumes
 
 _PROGRESS_LINES = 10_000
+_MOST_LISTED = 1000
 
 
 class LoadError(ConfigurationError):
@@ -25,12 +26,12 @@ def load(store: Store, file: str, *, strict: bool) -> int:
     name = "stdin" if file == "-" else file
     with ExitStack() as stack:
         reading = read_volumes(_with_progress(_open(file, stack)))
-        if not isinstance(reading, Reading):
-            raise _error(name, reading, len(reading))
+        if reading.faults:
+            raise _error(name, reading.faults, *_faults_of(reading.rows))
         policy = LoadPolicy.STRICT if strict else LoadPolicy.CREATE
         loaded = store.load(reading.fields, reading.rows, policy=policy)
     if loaded.faults:
-        raise _error(name, loaded.faults, loaded.faulty)
+        raise _error(name, (), loaded.faults, loaded.faulty)
     for line in _told(loaded):
         print(line)
     return 0
@@ -56,12 +57,28 @@ def _with_progress(lines: TextIO) -> Iterator[str]:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def _error(name: str, faults: tuple[LoadFault, ...], count: int) -> LoadError:
-    lines = tuple(f"{name}:{fault.line}: {fault.text}" for fault in faults)
-    hint = f"nothing was loaded: {count} rows have faults"
-    if count > len(faults):
-        hint += f", the first {len(faults)} are listed"
-    return LoadError(lines, hint=hint)
+def _faults_of(rows: Iterable[LoadRow | LoadFault]) -> tuple[tuple[LoadFault, ...], int]:
+    """The first faults among rows, and how many there are."""
+    kept: list[LoadFault] = []
+    count = 0
+    for row in rows:
+        if isinstance(row, LoadFault):
+            count += 1
+            if count <= _MOST_LISTED:
+                kept.append(row)
+    return tuple(kept), count
+
+
+def _error(name: str, captions: tuple[LoadFault, ...], rows: tuple[LoadFault, ...], count: int) -> LoadError:
+    """The faults of the first line and of the rows; `count` is how many the latter are beyond those given, too."""
+    lines = tuple(f"{name}:{fault.line}: {fault.text}" for fault in (*captions, *rows))
+    faulty = len({fault.line for fault in rows})
+    said = ["the first line has faults"] if captions else []
+    if count > len(rows):
+        said.append(f"the rows have {count} faults, the first {len(rows)} are listed")
+    elif faulty:
+        said.append("1 row has faults" if faulty == 1 else f"{faulty} rows have faults")
+    return LoadError(lines, hint=f"nothing was loaded: {', '.join(said)}")
 
 
 def _told(loaded: Loaded) -> Iterator[str]:

@@ -8,6 +8,7 @@ code               exception          meaning
 301                NoScopeError       there is no such scope for this user
 601, 602, 605      StaleError         nothing was recorded: sync, plan again
 604                ReusedError        the batch was recorded before with other contents; carries that outcome
+606                OvertakenError     a newer report of the same source was applied before; recorded as such
 any other          ServerError        75: try again later, `after_ms` when the server says so
 """
 
@@ -40,7 +41,7 @@ from mailsync.wire.keys import ClientKey, Token
 from mailsync.wire.messages import Failure, Sync
 
 DEADLINE_SECONDS = 60.0
-_FOREIGN = "for a TapeTrack server use kind: tmss10sync"
+_FOREIGN = "for a TapeTrack server use kind: tmss10sync (not in this version); is the port right?"
 _STALE = frozenset({Code.EPOCH_CHANGED, Code.BASE_TOO_OLD, Code.PLAN_STALE})
 E = TypeVar("E", PageReceived, OutcomeReceived, PongReceived)
 
@@ -66,6 +67,10 @@ class ReusedError(ServerError):
     def __init__(self, text: str, outcome: Outcome) -> None:
         super().__init__(Code.BATCH_ID_REUSED, text)
         self.outcome = outcome
+
+
+class OvertakenError(ServerError):
+    """A newer report of the same source was applied before this one; nothing of this one is."""
 
 
 class NoScopeError(RefusedError):
@@ -277,6 +282,8 @@ def _failed(failure: Failure) -> MailsyncError:
         return StaleError(code, text, after_ms)
     if code == Code.BATCH_ID_REUSED and outcome is not None:
         return ReusedError(text, outcome)
+    if code == Code.OVERTAKEN:
+        return OvertakenError(code, text, after_ms)
     if code == Code.NO_SUCH_SCOPE:
         return NoScopeError(f"the server refused: {text}", hint="mailsync server scope list")
     if code == Code.AUTH_FAILED:

@@ -1,28 +1,34 @@
-"""The site's definitions: every definitions/*.yaml, and in which order a route asks them.
+"""The site's definitions: every definitions/*.yaml and *.ttidef, and in which order a route asks them.
 
 Strategy: all of them are read, and everything wrong with any of them is told at once; a site with one broken
 definition reads no report, because which definition claims an attachment could depend on the broken one.
 
 tier   asked
 1      the definitions the route names
-2      the site's others
+2      the site's others, but for those without a claim, as every .ttidef is
 Two claims within a tier are an error that names both; a higher tier silences the lower ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailsync.config.route import Route
 from mailsync.config.site import Site
 from mailsync.config.trees import remembering
 from mailsync.core.errors import ConfigurationError
-from mailsync.definition.document import Fault, suggestion
+from mailsync.definition.claim import has_criteria
+from mailsync.definition.document import Compose, Fault, suggestion
 from mailsync.definition.load import load_definition
 from mailsync.definition.model import Definition
-from mailsync.definition.tree import MAX_DOCUMENT
+from mailsync.definition.tree import MAX_DOCUMENT, compose
+
+if TYPE_CHECKING:
+    from mailsync.definition.ttidef import ReadList
+
+TTIDEF = ".ttidef"
 
 
 class Definitions(NamedTuple):
@@ -34,7 +40,7 @@ class Definitions(NamedTuple):
     def tiers(self, route: Route) -> tuple[tuple[Definition, ...], ...]:
         """The definitions to ask for a route's attachments: those it names, then the site's others."""
         named = tuple(self.by_name[name] for name in route.definitions)
-        others = tuple(one for name, one in self.by_name.items() if name not in route.definitions)
+        others = tuple(one for name, one in self.by_name.items() if name not in route.definitions and has_criteria(one))
         return named, others
 
 
@@ -52,12 +58,9 @@ def read_definitions(folder: Path) -> tuple[Definitions, tuple[Fault, ...]]:
     faults: list[Fault] = []
     found: dict[str, Definition] = {}
     files: dict[str, Path] = {}
-    for file in sorted(folder.glob("*.yaml")):
-        text = _text(file, faults)
-        if text is None:
-            continue
+    for file in _files(folder, faults):
         compose = remembering(folder.parent / "state", f"definitions.{file.name}")
-        definition = load_definition(str(file), text, faults, compose=compose)
+        definition = read_definition(file, faults, compose=compose)
         if definition is None:
             continue
         if definition.name in found:
@@ -65,6 +68,49 @@ def read_definitions(folder: Path) -> tuple[Definitions, tuple[Fault, ...]]:
             continue
         found[definition.name], files[definition.name] = definition, file
     return Definitions(found, files), tuple(faults)
+
+
+def read_definition(
+    file: Path, faults: list[Fault], *, compose: Compose = compose, notices: list[Fault] | None = None
+) -> Definition | None:
+    """The definition in the file, by its ending; None after adding every fault to `faults`, notices to `notices`."""
+    text = read_text(file, faults)
+    if text is None:
+        return None
+    if file.suffix != TTIDEF:
+        return load_definition(str(file), text, faults, compose=compose)
+    from mailsync.definition.ttidef import load_ttidef
+
+    return load_ttidef(str(file), text, faults, read_list=_list_reader(file.parent), notices=notices)
+
+
+def read_text(file: Path, faults: list[Fault]) -> str | None:
+    """The file's text, None after adding why not to `faults`. A .ttidef that is not UTF-8 is Windows-1252."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(4 * MAX_DOCUMENT + 1)
+    except OSError as error:
+        faults.append(Fault(str(file), 0, 0, f"cannot be read: {error.strerror}"))
+        return None
+    for encoding in ("utf-8-sig", "windows-1252") if file.suffix == TTIDEF else ("utf-8",):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    faults.append(Fault(str(file), 0, 0, "cannot be read: not UTF-8 text"))
+    return None
+
+
+def _list_reader(folder: Path) -> ReadList:
+    """Reads the files that *LIST: filters name, which lie beside the definition."""
+
+    def read(name: str) -> str | None:
+        if PurePath(name).name != name:
+            return None
+        faults: list[Fault] = []
+        return read_text(folder / name, faults)
+
+    return read
 
 
 def unknown_names(site: Site, definitions: Definitions) -> tuple[Fault, ...]:
@@ -80,11 +126,11 @@ def unknown_names(site: Site, definitions: Definitions) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _text(file: Path, faults: list[Fault]) -> str | None:
+def _files(folder: Path, faults: list[Fault]) -> list[Path]:
     try:
-        with file.open(encoding="utf-8") as stream:
-            return stream.read(MAX_DOCUMENT + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        faults.append(Fault(str(file), 0, 0, f"cannot be read: {cause}"))
-        return None
+        return sorted(file for file in folder.iterdir() if file.suffix in (".yaml", TTIDEF))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        faults.append(Fault(str(folder), 0, 0, f"cannot be read: {error.strerror}"))
+        return []

@@ -1,24 +1,31 @@
-"""What can be wrong with a site's files before a mail arrives: faults, permissions, keys, definitions, time zones.
+"""What can be wrong with a site's files before a mail arrives: faults, permissions, keys, databases, definitions.
 
 Strategy: every question is asked, whatever the answer to the others was; each answer is a `Finding` with its file and
 line. Problems must be mended before mail can be trusted to the site; notes are for a person to judge.
+
+the same claim twice     in the first tier that has definitions    in a later tier
+                         problem                                   note: few mails come that far
+  silenced by a tier above that has that claim too                 nothing
 """
 
 from __future__ import annotations
 
 import hmac
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from mailsync.config.definitions import Definitions, read_definitions, unknown_names
 from mailsync.config.keys import read_client_key, read_ring, read_token
-from mailsync.config.ownership import require_owner, user_name
+from mailsync.config.ownership import as_owner, other_owner, user_name
+from mailsync.config.route import SENDER
 from mailsync.config.site import Listen, Site
-from mailsync.core.errors import ConfigurationError, UsageError
+from mailsync.core.errors import ConfigurationError
 from mailsync.definition.document import Fault
-from mailsync.definition.model import Definition
+from mailsync.definition.model import Claim, Definition
 from mailsync.wire.keys import ClientKey, public_key
 
 PROBLEM, NOTE = "problem", "note"
@@ -55,13 +62,14 @@ def from_error(area: str, error: ConfigurationError) -> Iterator[Finding]:
 
 def inspect_permissions(site: Site) -> Iterator[Finding]:
     """Who can read or change what is the site's own; what a wrong owner would break."""
-    for path in (site.path, *sorted(site.definitions.glob("*.yaml"))):
+    definitions = (path for pattern in ("*.yaml", "*.ttidef") for path in site.definitions.glob(pattern))
+    for path in (site.path, *sorted(definitions)):
         yield from _mode(path, _OTHERS_WRITE, "lets others change it")
     for folder in dict.fromkeys((site.state, site.audit.maildir)):
-        try:
-            require_owner(folder)
-        except UsageError as error:
-            yield Finding(PROBLEM, "permissions", str(folder), str(error), error.hint)
+        owner = other_owner(folder)
+        if owner:
+            hint = as_owner(owner, ("check", "--config", str(site.path)))
+            yield Finding(PROBLEM, "permissions", str(folder), f"belongs to {owner}: run this as {owner}", hint)
         if not folder.exists():
             continue
         yield from _mode(folder, _OTHERS, "lets others at mails and databases")
@@ -70,11 +78,31 @@ def inspect_permissions(site: Site) -> Iterator[Finding]:
 
 def inspect_keys(site: Site) -> Iterator[Finding]:
     """The key, the login and the ring: readable, by nobody else, well-formed, and fitting each other."""
-    key, findings = _read(read_client_key, site.server.key)
+    key, findings = _read(read_client_key, site, "server.key", site.server.key)
     yield from findings
-    yield from _read(read_token, site.server.login)[1]
+    yield from _read(read_token, site, "server.login", site.server.login)[1]
     if site.listen is not None:
-        yield from _ring(site.listen, key)
+        yield from _ring(site, site.listen, key)
+
+
+def inspect_databases(site: Site) -> Iterator[Finding]:
+    """The journal, and the store where this host serves one: with another file in its place, every mail is queued."""
+    stores = (Path(site.listen.store.partition(":")[2]),) if site.listen is not None else ()
+    for path in (site.audit.journal, *stores):
+        if path.exists():
+            yield from _database(path)
+
+
+def inspect_audiences(site: Site) -> Iterator[Finding]:
+    """The audiences that nothing is ever sent to."""
+    for route in site.routes:
+        for audience in route.audiences:
+            # Every way to authenticate that this version has is a token, which proves no address.
+            if audience.name == SENDER and audience.when != "never":
+                line, column = route.places[f"audiences.{SENDER}"]
+                text = f'route "{route.name}": the sender is never written to, a token does not prove the From address'
+                hint = "remove the audience, or name it otherwise and say who: to: [ops@example.com]"
+                yield Finding(NOTE, "configuration", f"{site.path}:{line}:{column}", text, hint)
 
 
 def inspect_definitions(site: Site | None, folder: Path) -> Iterator[Finding]:
@@ -82,7 +110,9 @@ def inspect_definitions(site: Site | None, folder: Path) -> Iterator[Finding]:
     definitions, faults = read_definitions(folder)
     yield from from_faults("definitions", faults)
     if site is not None and not faults:
-        yield from from_faults("definitions", unknown_names(site, definitions))
+        unknown = unknown_names(site, definitions)
+        yield from from_faults("definitions", unknown)
+        yield from () if unknown else _same_claims(site, definitions)
     for definition in definitions.by_name.values():
         yield from _samples(definition, definitions)
 
@@ -118,15 +148,51 @@ def _strangers(folder: Path) -> Iterator[Finding]:
             yield Finding(PROBLEM, "permissions", str(path), text, f"chown {user_name(owner)} {path}")
 
 
-def _read(read: Callable[[Path], T], path: Path) -> tuple[T | None, tuple[Finding, ...]]:
+def _read(read: Callable[[Path], T], site: Site, setting: str, path: Path) -> tuple[T | None, tuple[Finding, ...]]:
+    """What a secret's file holds, None when it cannot be read; a missing one is cited where it is named."""
     try:
         return read(path), ()
     except ConfigurationError as error:
-        return None, tuple(from_error("keys", error))
+        if os.path.lexists(path):
+            return None, tuple(from_error("keys", error))
+        line, column = site.places[setting]
+        return None, (Finding(PROBLEM, "keys", f"{site.path}:{line}:{column}", str(error), error.hint),)
 
 
-def _ring(listen: Listen, key: ClientKey | None) -> Iterator[Finding]:
-    ring, findings = _read(read_ring, listen.keys)
+def _database(path: Path) -> Iterator[Finding]:
+    import sqlite3
+
+    try:
+        # Immutable: no file is made beside a database that may be somebody else's.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.Error as error:
+        hint = "put it back from a backup, as docs/operations.md says"
+        yield Finding(PROBLEM, "databases", str(path), f"cannot be opened: {error}", hint)
+
+
+def _same_claims(site: Site, definitions: Definitions) -> Iterator[Finding]:
+    """Definitions that claim the very same attachments, for the routes that ask them together."""
+    levels: dict[tuple[str, str], str] = {}
+    for route in site.routes:
+        claimed: dict[Claim, str] = {}
+        level = PROBLEM
+        for tier in definitions.tiers(route):
+            here: dict[Claim, str] = {}
+            for one in tier:
+                first = here.setdefault(one.claim, one.name)
+                if first != one.name and one.claim not in claimed:
+                    levels[first, one.name] = PROBLEM if PROBLEM in (level, levels.get((first, one.name))) else NOTE
+            claimed |= here
+            level = NOTE if tier else level
+    for (first, second), level in levels.items():
+        text = f'claims what "{first}" claims: an attachment that both claim is read by neither'
+        hint = "make the claim of one of them more precise"
+        yield Finding(level, "definitions", str(definitions.files[second]), text, hint)
+
+
+def _ring(site: Site, listen: Listen, key: ClientKey | None) -> Iterator[Finding]:
+    ring, findings = _read(read_ring, site, "listen.keys", listen.keys)
     yield from findings
     if ring is None or key is None:
         return

@@ -29,7 +29,7 @@ UNPACK_KEYS = (
     "archive_members",
     "archive_depth",
 )
-ROW_KEYS = ("rows", "cell", "problems")
+ROW_KEYS = ("rows", "cells", "cell", "scopes", "problems")
 _SIZES = ("header_bytes", "mail_unpacked")
 _MOST = 10**12
 

@@ -91,13 +91,15 @@ def secret_hint(path: Path) -> str:
         return f"run this as {other_owner(path) or 'root'}"
     except OSError:
         return "mailsync init makes a site with its keys"
+    if not stat.S_ISREG(mode):
+        return "name the file"
     return f"chmod 600 {path}" if mode & 0o077 else f"run this as {other_owner(path)}"
 
 
 def nearest_existing(path: Path) -> Path:
     """The path itself, or the closest folder above it that exists and can be seen."""
     path = path.absolute()
-    while not os.path.lexists(path):
+    while not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a folder hides its files
         path = path.parent
     return path
 

@@ -29,7 +29,7 @@ _DAEMON = re.compile(r"\^FROM_(DAEMON|MAILER)\b", re.ASCII)
 _FORMAIL = re.compile(r"\bformail\b.*\s-\w*D", re.ASCII)
 MAX_PROCMAILRC = 1_000_000
 _SHELLMETAS = "&|<>~;?*["
-_RECIPE = "see procmailrc.example"
+_RECIPE = "see the procmailrc that mailsync init wrote into the site"
 
 
 class _Line(NamedTuple):

@@ -32,16 +32,22 @@ def site_of(document: Section, path: Path) -> Site:
     folder = path.absolute().parent
     refuse_later(document, SITE)
     tokens = _tokens(document.section("tokens"), folder)
+    server, listen = document.section("server", required=True), document.section("listen")
     site = Site(
         path=path,
         folder=folder,
-        server=_server(document.section("server", required=True), folder),
-        listen=_listen(document.section("listen"), folder) if document.has("listen") else None,
+        server=_server(server, folder),
+        listen=_listen(listen, folder) if document.has("listen") else None,
         routes=read_routes(document.section("routes"), tokens),
         tokens=tokens,
         sendmail=_sendmail(document, folder),
         audit=_audit(document.section("audit"), folder),
         limits=read_limits(document.section("limits")),
+        places={
+            "server.key": server.place("key"),
+            "server.login": server.place("login"),
+            "listen.keys": listen.place("keys"),
+        },
     )
     document.finish()
     return site

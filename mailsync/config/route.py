@@ -30,7 +30,8 @@ class Route(NamedTuple):
 
     `repositories` maps what reports call a place to its Repository-ID. `expect_every` is in seconds, 0 = never
     expected. `timezone` is an IANA name (`check` looks it up; planning does when a report needs it). `places` has line
-    and column, in the site's file, of the values that only later are found to be wrong (the keys of PLACED).
+    and column, in the site's file, of the values that only later are found to be wrong: the keys of PLACED, and
+    `audiences.NAME`, which is the audience's template or, where it names none, the audience.
     """
 
     name: str

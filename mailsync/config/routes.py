@@ -51,6 +51,9 @@ def _token_ids(condition: Condition) -> Iterator[str]:
 
 def _route(name: str, section: Section, tokens: Mapping[str, tuple[str, ...]]) -> Route:
     recipient, rule = _rule(name, section, tokens)
+    audiences = _audiences(section.section("audiences"))
+    places = {key: section.place(key) for key in PLACED}
+    places |= {f"audiences.{audience.name}": place for audience, place in audiences}
     route = Route(
         name=name,
         rule=rule,
@@ -61,9 +64,9 @@ def _route(name: str, section: Section, tokens: Mapping[str, tuple[str, ...]]) -
         timezone=section.text("timezone", "UTC"),
         expect_every=section.duration("expect_every", 0),
         guards=_guards(section.section("guards")),
-        audiences=_audiences(section.section("audiences")),
+        audiences=tuple(audience for audience, _ in audiences),
         reply_from=_reply_from(section, recipient),
-        places={key: section.place(key) for key in PLACED},
+        places=places,
     )
     section.finish(f'route "{name}"')
     return route
@@ -205,11 +208,12 @@ def _guards(section: Section) -> Guards:
     return guards
 
 
-def _audiences(section: Section) -> tuple[Audience, ...]:
+def _audiences(section: Section) -> tuple[tuple[Audience, tuple[int, int]], ...]:
+    """Every audience, with the place of what names its template."""
     return tuple(_audience(name, section.section(name)) for name in _names(section, "audience"))
 
 
-def _audience(name: str, section: Section) -> Audience:
+def _audience(name: str, section: Section) -> tuple[Audience, tuple[int, int]]:
     to = tuple(_address(section, "to", text) for text in section.texts("to"))
     if name == SENDER and section.has("to"):
         section.fault("to", "the sender is known by the mail", 'remove "to", or name the audience otherwise')
@@ -221,7 +225,7 @@ def _audience(name: str, section: Section) -> Audience:
         section.fault("template", f'"{template}" is not the name of a template', "known here: " + ", ".join(TEMPLATES))
     when = section.choice("when", WHEN, "always")
     section.finish(f'audience "{name}"')
-    return Audience(name, to, when, template)
+    return Audience(name, to, when, template), section.place("template")
 
 
 def _names(section: Section, noun: str) -> Iterator[str]:

@@ -55,6 +55,8 @@ class Site(NamedTuple):
     """A whole site. `tokens` maps a token's id to the SHA-256 (hex) of its live tokens; routes are in file order.
 
     `sendmail` is the argv of a program that reads a message on stdin, or the folder of a Maildir that files it.
+    `places` has line and column of the names of files that are looked at later: `server.key`, `server.login` and,
+    where there is a server, `listen.keys`.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Site(NamedTuple):
     sendmail: tuple[str, ...] | Path
     audit: Audit
     limits: Limits
+    places: Mapping[str, tuple[int, int]]
 
     @property
     def state(self) -> Path:
@@ -95,7 +98,7 @@ def find_config(option: str | None, environ: Mapping[str, str] | None = None, cw
         return here / named
     places = (here / FILE_NAME, _user_folder(environ) / FILE_NAME, SYSTEM_FOLDER / FILE_NAME)
     for place in places:
-        if place.is_file():
+        if os.path.isfile(place):  # noqa: PTH113 - Path.is_file raises where a folder hides its files
             return place
     looked = ", ".join(str(place) for place in places)
     hint = "name it with --config FILE or $MAILSYNC_CONFIG, or make a site: mailsync init DIR"
@@ -117,12 +120,23 @@ def read_site(path: Path) -> tuple[Site | None, tuple[Fault, ...]]:
     faults: list[Fault] = []
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        return None, (Fault(str(path), 0, 0, f"cannot be read: {cause}", "mailsync init DIR makes a site"),)
+    except UnicodeDecodeError:
+        return None, (Fault(str(path), 0, 0, "cannot be read: not UTF-8 text", "save it as UTF-8"),)
+    except OSError as error:
+        return None, (Fault(str(path), 0, 0, f"cannot be read: {error.strerror}", _readable(path, error)),)
     document = read_document(str(path), text, faults, compose=remembering(path.parent / "state", path.name))
     site = site_of(document, path) if document else None
     return site, tuple(sorted(faults, key=lambda fault: (fault.file != str(path), *fault)))
+
+
+def _readable(path: Path, error: OSError) -> str:
+    """What to do about a file that cannot be read."""
+    from mailsync.config.ownership import other_owner
+
+    if not isinstance(error, PermissionError):
+        return "mailsync init DIR makes a site"
+    owner = other_owner(path)
+    return f"run this as {owner}" if owner else f"chmod u+r {path}"
 
 
 def _user_folder(environ: Mapping[str, str]) -> Path:

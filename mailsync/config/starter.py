@@ -1,4 +1,4 @@
-"""The texts of the site that `mailsync init` makes: mailsync.yaml with comments, and a definition with its sample.
+"""The texts of the site that `mailsync init` makes: mailsync.yaml with comments, a definition, procmail's recipe.
 
 Pure: settings in, texts out. The site works unedited, on one machine, for its own user; what a real site changes
 first (addresses, host, repositories) is said where it stands.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import NamedTuple
 
 from mailsync.core.model import Repository, RepositoryId, Scope
@@ -18,7 +19,32 @@ REPOSITORIES = (
     Repository(RepositoryId("OFFS"), "Offsite vault", "Vault", offsite=True),
     Repository(RepositoryId("RACK"), "Racking", "Rack"),
 )
+SEARCH_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_/-]*\Z", re.ASCII)
+_PROCMAILRC = """\
+# ~/.procmailrc of the account that owns the site (state/ and audit/ belong to it).
+#
+# The MTA hands the part of the address after "+" to procmail:  mailbox_command = procmail -a "$EXTENSION"
+# procmail has it as $1. The shell is set because service accounts have none that works.
+SHELL=/bin/sh
+PATH={path}
+# Longer than the filter's own deadline (100 s), shorter than the MTA's (Postfix: 1000 s).
+TIMEOUT=300
+MAILSYNC_CONFIG={config}
+
+# "w" waits for the exit status. No lock file: the filter locks its own run. No shell metacharacters on the action
+# line: procmail would run a shell, and a timeout would then kill the shell alone.
+:0 w
+| mailsync filter --recipient "$1"
+
+# Reached when the filter did not end with 0, was killed, timed out or is missing: the MTA keeps the mail and tries
+# again. The braces stand on lines of their own.
+:0 e
+{{
+  EXITCODE=75
+  HOST
+}}
+"""
 
 
 class Settings(NamedTuple):
@@ -56,7 +82,8 @@ def site_text(settings: Settings) -> str:
         (f"  address: {server}", ""),
         ("  store: sqlite:state/server.db", ""),
         ("  keys: keys/ring", "secret: the server's private key, and its clients' keys"),
-        ("routes:", "the first one that matches takes the mail; one that none takes is held"),
+        ("routes:", "the first that matches takes the mail; one that none takes is held."),
+        ("", "Nobody is told of held mails: look at `mailsync held list`"),
         (f"  {ROUTE}:", ""),
         (f"    match: {{recipient: {_quoted(recipient_filter(settings))}}}", ""),
         (f"    senders: [{_quoted(settings.sender)}]", "who may send these reports: filters on the From address"),
@@ -67,14 +94,14 @@ def site_text(settings: Settings) -> str:
         ("      {Library: LIBR, Offsite: OFFS, Racking: RACK}", ""),
         ("    add_unknown: false", "true: volumes the server does not know are added"),
         ("    timezone: UTC", "of times in the report that name none"),
-        ("    expect_every: 26h", "silent for longer is worth an alert"),
+        ("    expect_every: 26h", "no effect in this version: nobody is told of silence"),
         ("    guards:", "what looks like an accident is answered, not applied"),
         ("      {max_share_moved: 0.3, always_allowed: 5, min_rows: 1}", ""),
         ("    audiences:", "when: always | change | problem | failure | never"),
         (f"      operator: {{to: [{_quoted(settings.operator)}], when: always}}", ""),
         (f"tokens: {{{ROUTE}: {{file: keys/{ROUTE}.tokens}}}}", "SHA-256 of the tokens, which only addresses hold"),
         (f"sendmail: {_sendmail(settings.sendmail)}", "a program's argv, or maildir:outbox, which files replies"),
-        ("audit: {maildir: audit, journal: state/journal.db, retention: 7y}", ""),
+        ("audit: {maildir: audit, journal: state/journal.db, retention: 7y}", "retention: no effect in this version"),
         ("limits: {mail_size: 50MB, give_up: 24h}", "give_up: below the queue life of the MTA"),
     )
     return "".join(f"{text:<46}  # {comment}\n" if comment else f"{text}\n" for text, comment in lines)
@@ -110,6 +137,16 @@ def expected_text(scope: Scope) -> str:
         "problems": [],
     }
     return json.dumps(expected, indent=2) + "\n"
+
+
+def procmailrc_text(config: str, program: str) -> str:
+    """The recipe that hands mail to the site of `config`: for ~/.procmailrc of whoever owns the site.
+
+    `program` is the folder of the `mailsync` program, empty when it is not known: then it must be in a usual one.
+    """
+    folders = SEARCH_PATH if not program or program in SEARCH_PATH else (program, *SEARCH_PATH)
+    # procmail's assignments are quoted as a shell's.
+    return _PROCMAILRC.format(path=shlex.quote(":".join(folders)), config=shlex.quote(config))
 
 
 def _sendmail(sendmail: tuple[str, ...] | str) -> str:

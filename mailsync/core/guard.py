@@ -3,7 +3,7 @@
 objection            when
 min_rows             the report has fewer records than it says
 max_share_problems   more than this share of its rows have problems
-max_share_moved      more than `always_allowed` volumes, and more than this share of the scope, would move
+max_share_moved      more than `always_allowed` volumes, and more than this share of the scope, would get another target
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def objections(mapped: Sequence[Mapped], plans: Sequence[Plan], guards: Guards) 
         moved = moved_volumes(plan)
         if moved > guards.always_allowed and moved > guards.max_share_moved * plan.size:
             text = (
-                f"{moved} of the {plan.size} volumes of {plan.scope} would move, "
+                f"{moved} of the {plan.size} volumes of {plan.scope} would get another target, "
                 f"more than max_share_moved: {guards.max_share_moved:g}"
             )
             found.append(Objection("max_share_moved", text))

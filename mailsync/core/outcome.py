@@ -54,8 +54,9 @@ class Operation(NamedTuple):
 class Batch(NamedTuple):
     """What one APPLY asks for (exactly-once.md section 3): idempotent by `id` within its scope.
 
-    `run` and `plan` are 32 bytes, `id` and `epoch` 16. `source` names route and definition, `asof` the time of the
-    report in seconds, `sources` the places that `Operation.source` indexes, each a mail and an attachment path.
+    `run` and `plan` are 32 bytes, `id` and `epoch` 16. `source` names route and definition, `asof` is the time of the
+    report in seconds: reports of one source are kept in that order, those of source "" in none. `sources` are the
+    places that `Operation.source` indexes, each a mail and an attachment path.
     """
 
     id: bytes
@@ -74,7 +75,8 @@ class Outcome(NamedTuple):
     """What the server recorded for a batch, in the transaction that applied it.
 
     `first` and `last` are the versions given to the changed volumes (equal to the scope's version when none was);
-    `replayed` is true when this answers a batch that had been recorded before.
+    `replayed` is true when this answers a batch that had been recorded before. `overtaken` is true when nothing of it
+    was applied, because a newer report of its source had been (exactly-once.md section 3).
     """
 
     batch: bytes
@@ -82,3 +84,4 @@ class Outcome(NamedTuple):
     last: int
     results: tuple[RowResult, ...]
     replayed: bool = False
+    overtaken: bool = False

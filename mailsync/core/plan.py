@@ -7,27 +7,32 @@ Every leaf of the decision, per row of the report (`-` = nothing to do):
     repository unknown            -                 problem of the row; none of its fields is set
     row says nothing of a field   -                 that field keeps its value
     value equal to the server's   -                 counted as unchanged when all its fields are
-    value differs                 volume locked L   SKIP, with the reason
-                                  repository, l     SKIP the move, the other fields go on
-                                  repository it is still in         CANCEL (sets the target back)
-                                  repository, confirms              SEEN there: the target follows; alert
-                                  repository        MOVE (sets the *target*)
+    value differs                 a change rule     none of its fields is set; counted as left alone
+                                  volume locked L   SKIP, with the reason
                                   another field     SET
-    definition confirms, listed where its target is, not yet confirmed there    CONFIRM
-    not listed in an inventory of the repository it is in, and not on its way   alert
+                                  repository, l     SKIP the move, the other fields go on
+                                  ... still there   CANCEL the move that was under way (sets the target back)
+                                  ... confirms      SEEN there: the target follows
+                                  ... otherwise     MOVE (sets the *target*)
+    definition confirms, listed where its target is, not yet confirmed there        CONFIRM
+    definition confirms, listed elsewhere than its target                           alert
+    not listed in the inventory of a repository that it is in and is to stay in     alert
 
+A repository is said by its ID, or by its description where only one of the scope is described so. A change rule looks
+at the repository that is proposed, the target and the current one, where the proposed one is not the target.
 Showing, guarding, hashing, journalling, sending and rendering are functions of `Plan`. No clock, no input or output.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_BY_NAME, Kind, same_value
-from mailsync.core.model import Origin, Problem, Records, Scope, Snapshot, Value
+from mailsync.core.model import Count, Origin, Problem, Records, Repository, Scope, Snapshot, Value
 
 
 class Action(Enum):
@@ -62,19 +67,33 @@ class Step(NamedTuple):
     current: str = ""
 
 
+class ChangeRule(NamedTuple):
+    """A change of repository to leave alone, with all else the row says: why, when all three say so."""
+
+    proposed: Callable[[str], bool]
+    target: Callable[[str], bool]
+    current: Callable[[str], bool]
+    reason: str
+
+
 class PlanRules(NamedTuple):
     """What definition and route say about planning.
 
     `inventory_of` is the repository a complete list speaks for; `confirms` means that a listed volume was scanned.
+    Of `changes`, the first that says so leaves a volume alone.
     """
 
     add_unknown: bool = False
     confirms: bool = False
     inventory_of: str = ""
+    changes: tuple[ChangeRule, ...] = ()
 
 
 class Plan(NamedTuple):
-    """What to do about one scope. `base` is the version of `epoch` it was made against, `listed` the rows it read."""
+    """What to do about one scope. `base` is the version of `epoch` it was made against, `listed` the rows it read.
+
+    `left_alone` counts the rows that change rules apply to; nothing else is said of them.
+    """
 
     scope: Scope
     epoch: bytes
@@ -85,10 +104,12 @@ class Plan(NamedTuple):
     steps: tuple[Step, ...]
     problems: tuple[Problem, ...]
     alerts: tuple[Problem, ...]
+    left_alone: tuple[Count, ...] = ()
 
 
 def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
     """The plan that makes `snapshot` say what `records` say. Its steps are sorted; row order does not matter."""
+    records = _identified(records, snapshot.repositories)
     draft = _Draft(records, snapshot.repositories, rules)
     pending: dict[str, int] = dict(zip(records.volumes, range(len(records.volumes)), strict=True))
     # A repository's confirmation and the locks of a volume are read beside the fields the report speaks of.
@@ -118,6 +139,7 @@ def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
         steps=tuple(sorted(draft.steps, key=_step_order)),
         problems=tuple(sorted(draft.problems, key=_problem_order)),
         alerts=tuple(sorted(draft.alerts, key=lambda alert: alert.text)),
+        left_alone=tuple(Count(reason, rows) for reason, rows in sorted(draft.left_alone.items())),
     )
 
 
@@ -150,6 +172,7 @@ class _Draft:
         self.steps: list[Step] = []
         self.problems: list[Problem] = []
         self.alerts: list[Problem] = []
+        self.left_alone: Counter[str] = Counter()
         self._compare: tuple[Callable[[str, str], bool], ...] = tuple(
             _comparison(FIELD_BY_NAME[name].kind) for name in records.fields
         )
@@ -162,6 +185,10 @@ class _Draft:
             return 0
         volume, origin = row[0], self.records.origin(index)
         flags, current = row[len(fields) + 1], row[len(fields) + 4]
+        reason = self._left_alone(wanted, target=row[len(fields) + 2], current=current)
+        if reason is not None:
+            self.left_alone[reason] += 1
+            return 0
         before = len(self.steps)
         for name, same, now, want in zip(fields, self._compare, row[1:], wanted, strict=False):
             if want is None or same(now, want):
@@ -194,6 +221,16 @@ class _Draft:
         if self.rules.inventory_of and target == self.rules.inventory_of == (current or target):
             text = f"volume {self.records.scope}.{volume} should be in {target} and is not listed"
             self.alerts.append(Problem(Origin(*self.records.places[0]), text))
+
+    def _left_alone(self, wanted: tuple[Value, ...], *, target: str, current: str) -> str | None:
+        """Why a change of repository is left alone, None when it is not."""
+        proposed = wanted[self._place] if self._place >= 0 else None
+        if proposed is None or proposed == target:
+            return None
+        for rule in self.rules.changes:
+            if rule.proposed(proposed) and rule.target(target) and rule.current(current):
+                return rule.reason
+        return None
 
     def _action(self, field: str, flags: str, *, stays: bool) -> tuple[Action, str]:
         """The action a differing field leads to, given the volume's flags (L: locked, l: may not be moved)."""
@@ -229,6 +266,24 @@ class _Draft:
         elif confirmed != seen or current != seen:
             reason = "listed there by an inventory"
             self.steps.append(Step(volume, "confirmed_repository", Action.CONFIRM, confirmed, seen, reason, origin))
+
+
+def _identified(records: Records, repositories: Mapping[str, Repository]) -> Records:
+    """The records with Repository-IDs for what only one repository is described as, in any case of letters."""
+    if "repository" not in records.fields:
+        return records
+    place = records.fields.index("repository")
+    unknown = {said for said in {values[place] for values in records.values} if said and said not in repositories}
+    described = Counter(one.description.casefold() for one in repositories.values())
+    ids = {one.description.casefold(): one.id for one in repositories.values() if one.description}
+    known = {said: ids[said.casefold()] for said in unknown if described[said.casefold()] == 1}
+    if not known:
+        return records
+    values = [
+        (*row[:place], known[said], *row[place + 1 :]) if (said := row[place]) in known else row
+        for row in records.values
+    ]
+    return records._replace(values=values)
 
 
 def _comparison(kind: Kind) -> Callable[[str, str], bool]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from mailsync.core.model import Problem, Repository, RepositoryId, Scope
+from mailsync.core.model import Mapped, Origin, Problem, Repository, RepositoryId, Scope
 from mailsync.core.plan import Action, Step
 from mailsync.core.summary import (
     Addition,
@@ -20,6 +20,7 @@ from mailsync.core.summary import (
     Facts,
     Leg,
     Move,
+    Moving,
     ScopeState,
     Setting,
     Summary,
@@ -37,7 +38,7 @@ def summarise(facts: Facts) -> Summary:
     counts = _counts(facts, tallies)
     states = _states(facts, tallies)
     problems = _problems(facts, tallies)
-    unlisted = sum(max(0, one.refused - len(one.problems)) for one in facts.mapped) + facts.merged.unlisted
+    done = [(one.scope, one.done) for one in tallies]
     return Summary(
         verdict=_verdict(facts, states, counts, problems),
         route=facts.route,
@@ -47,15 +48,17 @@ def summarise(facts: Facts) -> Summary:
         states=states,
         counts=counts,
         objections=facts.objections,
-        legs=_legs(facts, ((one.scope, one.done) for one in tallies)),
-        pending=_legs(facts, ((one.scope, one.pending) for one in tallies)),
+        legs=_legs(facts, done, Action.MOVE),
+        cancelled=_legs(facts, done, Action.CANCEL),
+        seen=_legs(facts, done, Action.SEEN),
+        pending=_legs(facts, [(one.scope, one.pending) for one in tallies], Action.MOVE),
         settings=tuple(setting for one in tallies for setting in _settings(one)),
         additions=tuple(addition for one in tallies for addition in _additions(one)),
         problems=problems,
-        unlisted=unlisted,
+        unlisted=sum(one.unlisted for one in facts.mapped) + facts.merged.unlisted,
         alerts=tuple(alert for one in tallies for alert in one.alerts),
-        notes=tuple(sorted({*facts.notes, *facts.merged.notes, *(note for one in facts.mapped for note in one.notes)})),
-        attachments=tuple(one._replace(records=()) for one in facts.mapped),
+        notes=_notes(facts, tallies),
+        attachments=_attachments(facts),
     )
 
 
@@ -69,23 +72,25 @@ def _tallies(rounds: Iterable[Applied]) -> tuple[Tally, ...]:
 def _counts(facts: Facts, tallies: Sequence[Tally]) -> Counts:
     read = sum(one.read for one in facts.mapped)
     skipped = sum(count.rows for one in facts.mapped for count in one.skipped)
-    refused = sum(one.refused for one in facts.mapped) + facts.merged.refused
-    listed = sum(max(one.listed, one.matched) for one in tallies)
-    matched = sum(one.matched for one in tallies)
+    skipped += sum(count.rows for one in tallies for count in one.left_alone)
+    refused = sum(one.refused for one in facts.mapped) + sum(count.rows for count in facts.merged.refused)
+    listed, planned = sum(one.listed for one in tallies), sum(one.planned for one in tallies)
     fates = Counter(fate for one in tallies for fate in one.fates.values())
     return Counts(
         read=read,
-        matched=matched,
-        unknown=listed - matched,
+        matched=planned - fates[Fate.ADDED] - fates[Fate.MISSING],
+        added=fates[Fate.ADDED],
+        unknown=listed - planned + fates[Fate.MISSING],
         skipped=skipped,
         repeated=facts.merged.repeated,
         refused=refused,
         unplanned=read - skipped - refused - facts.merged.repeated - listed,
-        added=fates[Fate.ADDED],
         moved=fates[Fate.MOVED],
+        cancelled=fates[Fate.CANCELLED],
+        seen=fates[Fate.SEEN],
         changed=fates[Fate.CHANGED],
         confirmed=fates[Fate.CONFIRMED],
-        unchanged=matched - fates.total(),
+        unchanged=planned - fates.total(),
         blocked=fates[Fate.BLOCKED],
         pending=fates[Fate.PENDING],
     )
@@ -113,7 +118,7 @@ def _verdict(facts: Facts, states: Sequence[ScopeState], counts: Counts, problem
         return Verdict.FAILED
     if problems or counts.refused:
         return Verdict.PROBLEMS
-    if counts.added or counts.moved or counts.changed or counts.confirmed:
+    if counts.done:
         return Verdict.DONE
     return Verdict.UNCHANGED
 
@@ -125,31 +130,68 @@ def _problems(facts: Facts, tallies: Sequence[Tally]) -> tuple[Problem, ...]:
     return tuple(sorted(told))
 
 
-def _legs(facts: Facts, steps_of: Iterable[tuple[Scope, Sequence[Step]]]) -> tuple[Leg, ...]:
-    contexts = {one.scope: one for one in facts.contexts}
-    return tuple(leg for scope, steps in steps_of for leg in _scope_legs(contexts.get(scope) or Context(scope), steps))
+def _notes(facts: Facts, tallies: Sequence[Tally]) -> tuple[Problem, ...]:
+    told = {*facts.notes, *facts.merged.notes}
+    told.update(note for one in facts.mapped for note in one.notes)
+    for one in tallies:
+        told.update(Problem(Origin(), f"{rows} of {one.scope} left alone: {reason}") for reason, rows in one.left_alone)
+    return tuple(sorted(told))
 
 
-def _scope_legs(context: Context, steps: Sequence[Step]) -> list[Leg]:
-    places: dict[str, Repository] = {one.id: one for one in context.repositories}
-    descriptions = dict(context.descriptions)
-    descriptions.update((step.volume, step.after) for step in steps if step.field == "description")
+def _attachments(facts: Facts) -> tuple[Mapped, ...]:
+    """The attachments without their rows; those that another attachment contradicts are refused too."""
+    contradicted = dict(facts.merged.refused)
+    return tuple(
+        one._replace(records=(), refused=one.refused + contradicted.get(one.attachment, 0)) for one in facts.mapped
+    )
+
+
+def _legs(facts: Facts, steps_of: Iterable[tuple[Scope, Sequence[Step]]], action: Action) -> tuple[Leg, ...]:
+    """The steps of one action, by scope and by from -> to pair."""
+    return tuple(leg for scope, steps in steps_of for leg in _scope_legs(_context(facts, scope), steps, action))
+
+
+def _context(facts: Facts, scope: Scope) -> Context:
+    """What all rounds of the scope tell beside its moves."""
+    told = [one for one in facts.contexts if one.scope == scope]
+    return Context(
+        scope,
+        tuple({place.id: place for one in told for place in one.repositories}.values()),
+        tuple(moving for one in told for moving in one.moving),
+    )
+
+
+def _scope_legs(context: Context, steps: Sequence[Step], action: Action) -> list[Leg]:
+    chosen = [step for step in steps if step.action is action]
+    told = _told(context, steps) if chosen else {}
     pairs: dict[tuple[str, str], list[Move]] = {}
-    for step in steps:
-        if step.action is Action.MOVE:
-            move = Move(step.volume, descriptions.get(step.volume, ""), str(step.origin))
-            pairs.setdefault((step.before, step.after), []).append(move)
+    for step in chosen:
+        volume, description, move_date = told.get(step.volume) or Moving(step.volume, "")
+        # A move starts where the volume is, which need not be where it was to go until now.
+        before = step.current if action is Action.MOVE and step.current else step.before
+        pairs.setdefault((before, step.after), []).append(Move(volume, description, str(step.origin), move_date))
+    places: dict[str, Repository] = {one.id: one for one in context.repositories}
     legs = []
     for before, after in sorted(pairs):
         start, end = places.get(before, _NOWHERE), places.get(after, _NOWHERE)
+        direction = _direction(start, end) if action is Action.MOVE else ""
         moves = tuple(sorted(pairs[before, after]))
-        direction = _direction(start, end) if start.id and end.id else ""
         legs.append(Leg(str(context.scope), before, after, start.description, end.description, direction, moves))
     return legs
 
 
+def _told(context: Context, steps: Iterable[Step]) -> dict[str, Moving]:
+    """What is known of volumes that move. What the report says is newer than what the server said."""
+    told = {one.volume: one for one in context.moving}
+    for step in steps:
+        if step.field in ("description", "move_date"):
+            known = told.get(step.volume) or Moving(step.volume, "")
+            told[step.volume] = known._replace(**{step.field: step.after})
+    return told
+
+
 def _direction(start: Repository, end: Repository) -> str:
-    if start.offsite == end.offsite:
+    if not start.id or not end.id or start.offsite == end.offsite:
         return ""
     return "send" if end.offsite else "bring back"
 

@@ -20,7 +20,7 @@ from mailsync.core.guard import Objection
 from mailsync.core.merge import Merged
 from mailsync.core.model import Mapped, Problem, Repository, Scope, Snapshot
 from mailsync.core.outcome import RowResult
-from mailsync.core.plan import Action, Plan, moved_volumes
+from mailsync.core.plan import TARGETING, Plan, moved_volumes
 
 
 class Verdict(Enum):
@@ -54,20 +54,29 @@ class Unfinished(NamedTuple):
     reason: str
 
 
+class Moving(NamedTuple):
+    """What people want to read beside a volume that moves; both texts may be empty."""
+
+    volume: str
+    description: str
+    move_date: str = ""
+
+
 class Context(NamedTuple):
-    """What people want to read beside a scope's moves: its repositories, and (volume, description) of what moves."""
+    """What people want to read beside a scope's moves: its repositories, and what moves."""
 
     scope: Scope
     repositories: tuple[Repository, ...] = ()
-    descriptions: tuple[tuple[str, str], ...] = ()
+    moving: tuple[Moving, ...] = ()
 
 
 class Facts(NamedTuple):
     """The kept facts of a run; `run` and `plan` are hexadecimal.
 
     `rounds` are in the order they were applied. Each later round of a scope plans all of its records again, so the
-    last one says what was left to do. `problems` and `notes` are those of the mail itself (an attachment that could
-    not be opened). The rows of `mapped` and `merged` are not read: they may be left out.
+    last one says what was left to do. A scope may have a context for each of its rounds. `problems` and `notes` are
+    those of the mail itself (an attachment that could not be opened). The rows of `mapped` and `merged` are not read:
+    they may be left out.
     """
 
     route: str
@@ -84,17 +93,23 @@ class Facts(NamedTuple):
 
 
 class Move(NamedTuple):
-    """One volume on its way: what a courier ticks off. `origin` is the row of the report that asked for it."""
+    """One volume on its way: what a courier ticks off. `origin` is the row of the report that asked for it.
+
+    `move_date` is the day it is due, `YYYY-MM-DD`, or empty.
+    """
 
     volume: str
     description: str
     origin: str
+    move_date: str = ""
 
 
 class Leg(NamedTuple):
     """All moves of one from -> to pair of a scope, by volume; names are the repositories' descriptions, or empty.
 
-    `direction` is `send` when it leaves the site, `bring back` when it returns, else empty.
+    `direction` is `send` when a move leaves the site, `bring back` when it returns, else empty. Of a move, `before` is
+    where the volumes are; of a move that was cancelled, where they were to go, and `after` where they stay; of volumes
+    seen elsewhere, where they should be, and `after` where they were seen.
     """
 
     scope: str
@@ -127,28 +142,36 @@ class Addition(NamedTuple):
 class Counts(NamedTuple):
     """The figures of a reply, in rows; each row is counted once in each of these lines.
 
-    read = matched + unknown + skipped + repeated + refused + unplanned
-    matched = added + moved + changed + confirmed + unchanged + blocked + pending
+    read = matched + added + unknown + skipped + repeated + refused + unplanned
+    matched = moved + cancelled + seen + changed + confirmed + unchanged + blocked + pending
 
-    `unknown`: the server lacks its volume or repository. `repeated`: said by another attachment too. `unplanned`: of
-    a scope that was not reached. `changed`: something else than the repository. `blocked`: a lock or the server said
-    no. `pending`: planned, and not applied.
+    `unknown`: the server lacks its volume, which was not added, or its repository. `repeated`: said by another
+    attachment too. `unplanned`: of a scope that was not reached. `cancelled`: it was to leave, and stays. `seen`: in
+    another place than it should be. `changed`: something else than the repository. `blocked`: a lock or the server
+    said no. `pending`: planned, and not applied.
     """
 
     read: int
     matched: int
+    added: int
     unknown: int
     skipped: int
     repeated: int
     refused: int
     unplanned: int
-    added: int
     moved: int
+    cancelled: int
+    seen: int
     changed: int
     confirmed: int
     unchanged: int
     blocked: int
     pending: int
+
+    @property
+    def done(self) -> int:
+        """How many volumes the run changed on the server."""
+        return self.added + self.moved + self.cancelled + self.seen + self.changed + self.confirmed
 
 
 class ScopeState(NamedTuple):
@@ -167,8 +190,9 @@ class ScopeState(NamedTuple):
 class Summary(NamedTuple):
     """Everything a reply tells, in the order it is told.
 
-    `pending` are the moves of a refused plan, or of a scope that was given up. `unlisted` counts the problems beyond
-    those in `problems`.
+    `legs` are the moves made, `cancelled` those called off, `seen` the volumes an inventory saw elsewhere than it
+    should; `pending` are the moves of a refused plan, or of a scope that was given up. `unlisted` counts the problems
+    beyond those in `problems`. `attachments` count the rows as refused that another attachment contradicts.
     """
 
     verdict: Verdict
@@ -180,6 +204,8 @@ class Summary(NamedTuple):
     counts: Counts
     objections: tuple[Objection, ...]
     legs: tuple[Leg, ...]
+    cancelled: tuple[Leg, ...]
+    seen: tuple[Leg, ...]
     pending: tuple[Leg, ...]
     settings: tuple[Setting, ...]
     additions: tuple[Addition, ...]
@@ -192,8 +218,7 @@ class Summary(NamedTuple):
 
 def changed(summary: Summary) -> int:
     """How many volumes the run changed on the server."""
-    counts = summary.counts
-    return counts.added + counts.moved + counts.changed + counts.confirmed
+    return summary.counts.done
 
 
 def due(when: str, summary: Summary) -> bool:
@@ -231,10 +256,10 @@ def digest(summary: Summary) -> bytes:
 
 
 def context(plan: Plan, snapshot: Snapshot) -> Context:
-    """The repositories of the plan's scope, and the descriptions of the volumes it moves."""
+    """The repositories of the plan's scope, and what is known of the volumes it gives another target."""
     repositories = tuple(snapshot.repositories[name] for name in sorted(snapshot.repositories))
     if not moved_volumes(plan):
         return Context(plan.scope, repositories)
-    moving = {step.volume for step in plan.steps if step.action is Action.MOVE}
-    descriptions = tuple(row for row in snapshot.rows(("description",)) if row[0] in moving and row[1])
-    return Context(plan.scope, repositories, tuple((volume, text) for volume, text in descriptions))
+    moving = {step.volume for step in plan.steps if step.action in TARGETING}
+    rows = snapshot.rows(("description", "move_date"))
+    return Context(plan.scope, repositories, tuple(Moving(*row) for row in rows if row[0] in moving and any(row[1:])))

@@ -10,7 +10,7 @@ Per step of a scope's plans, by the answer to the operation it belongs to:
     any other       another        a problem of its row
     any other       none           pending, in the last round
 
-A volume counts once, as the best that became of it: added, moved, changed, confirmed, pending, blocked; else unchanged.
+A volume counts once, as the best that became of it, in the order of `Fate`; one without any is unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from mailsync.core.model import Problem, Scope
+from mailsync.core.model import Count, Problem, Scope
 from mailsync.core.outcome import Change, Result, RowResult
 from mailsync.core.plan import Action, Plan, Step
 from mailsync.core.summary import Applied
@@ -27,6 +27,8 @@ from mailsync.core.summary import Applied
 _CHANGES = {
     Action.ADD: Change.CREATE,
     Action.MOVE: Change.UPDATE,
+    Action.CANCEL: Change.UPDATE,
+    Action.SEEN: Change.UPDATE,
     Action.SET: Change.UPDATE,
     Action.CONFIRM: Change.CONFIRM,
 }
@@ -34,28 +36,36 @@ _REFUSALS = {
     Result.CONFLICT: ("somebody else changed it meanwhile", "send the report again if it is still right"),
     Result.NOT_FOUND: ("the server does not have it any more", "add it there, or correct the report"),
     Result.EXISTS: ("the server has it already", "send the report again"),
-    Result.FORBIDDEN: ("this login may not", "let the server's administrator grant it"),
+    Result.FORBIDDEN: ("the server forbids it", "unlock the volume, or let the server's administrator grant it"),
     Result.INVALID: ("the server does not take the value", "correct the report or its definition"),
     Result.SKIPPED: ("the server left it out", "look at the volume on the server"),
 }
-_LOCKED_HINT = "unlock it on the server and send the report again, or correct the report"
+_LOCKED_HINT = (
+    "unlock it on the server (mailsync server load, with a column flags) and send the report again, "
+    "or correct the report"
+)
 NOWHERE = "(none)"
 
 
 class Fate(IntEnum):
-    """What became of a volume, best first."""
+    """What became of a volume, best first. MISSING: it was to be added, and was not."""
 
     ADDED = 0
     MOVED = 1
-    CHANGED = 2
-    CONFIRMED = 3
-    PENDING = 4
-    BLOCKED = 5
+    CANCELLED = 2
+    SEEN = 3
+    CHANGED = 4
+    CONFIRMED = 5
+    PENDING = 6
+    BLOCKED = 7
+    MISSING = 8
 
 
 _FATES = {
     Action.ADD: Fate.ADDED,
     Action.MOVE: Fate.MOVED,
+    Action.CANCEL: Fate.CANCELLED,
+    Action.SEEN: Fate.SEEN,
     Action.SET: Fate.CHANGED,
     Action.CONFIRM: Fate.CONFIRMED,
 }
@@ -70,7 +80,11 @@ class _Failure(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What became of one scope: the steps done and pending, its problems, and how its rows are counted."""
+    """What became of one scope: the steps done and pending, its problems, and how its rows are counted.
+
+    `listed` counts the rows of the report but for those that were left alone; `planned` those without a problem, each
+    of which has a fate or is unchanged.
+    """
 
     scope: Scope
     done: tuple[Step, ...]
@@ -79,7 +93,8 @@ class Tally(NamedTuple):
     alerts: tuple[Problem, ...]
     fates: dict[str, Fate]
     listed: int
-    matched: int
+    planned: int
+    left_alone: tuple[Count, ...]
     first: int
     last: int
 
@@ -114,12 +129,15 @@ def tally(rounds: Sequence[Applied]) -> Tally:
         failed = {key: old for key, old in failed.items() if _stands(old) and key not in answers} | refused
     last = rounds[-1].plan
     skipped = [step for step in last.steps if step.action is Action.SKIP]
-    fates = dict.fromkeys([volume for volume, _ in failed] + [step.volume for step in skipped], Fate.BLOCKED)
+    fates = dict.fromkeys([step.volume for step in skipped], Fate.BLOCKED)
+    fates |= {volume: _refused_fate(failure) for (volume, _), failure in failed.items()}
     for step in pending:
-        fates[step.volume] = Fate.PENDING
+        fates[step.volume] = Fate.MISSING if step.action is Action.ADD else Fate.PENDING
     for step in done.values():
-        fates[step.volume] = min(fates.get(step.volume, Fate.BLOCKED), _FATES[step.action])
+        fates[step.volume] = min(fates.get(step.volume, Fate.MISSING), _FATES[step.action])
     applied = [one for one in rounds if one.last]
+    listed = last.listed - sum(count.rows for count in last.left_alone)
+    planned = max(len(fates), listed - len(last.problems))
     return Tally(
         scope=last.scope,
         done=tuple(done[key] for key in sorted(done)),
@@ -127,8 +145,9 @@ def tally(rounds: Sequence[Applied]) -> Tally:
         problems=(*last.problems, *_locked(last.scope, skipped), *_failures(last.scope, failed)),
         alerts=last.alerts,
         fates=fates,
-        listed=last.listed,
-        matched=max(len(fates), last.listed - len(last.problems)),
+        listed=max(listed, planned),
+        planned=planned,
+        left_alone=last.left_alone,
         first=min((one.first for one in applied), default=0),
         last=max((one.last for one in applied), default=0),
     )
@@ -162,6 +181,12 @@ def _sorted_out(
             steps = refused[key].steps if key in refused else ()
             refused[key] = _Failure((*steps, step), answer)
     return accepted, refused, tuple(pending)
+
+
+def _refused_fate(failure: _Failure) -> Fate:
+    """A volume that could not be added is still missing, unless it is there already."""
+    missing = failure.steps[0].action is Action.ADD and failure.answer.result is not Result.EXISTS
+    return Fate.MISSING if missing else Fate.BLOCKED
 
 
 def _stands(failure: _Failure) -> bool:
@@ -200,5 +225,7 @@ def _phrase(step: Step) -> str:
     if step.action is Action.CONFIRM:
         return f"not confirmed in {step.after}"
     if step.field == "repository":
-        return f"not moved {step.before or NOWHERE} -> {step.after or NOWHERE}"
+        if step.after and step.after == step.current:
+            return f"move {step.after} -> {step.before or NOWHERE} not cancelled"
+        return f"not moved {step.current or step.before or NOWHERE} -> {step.after or NOWHERE}"
     return f"{step.field} not set"

@@ -9,8 +9,8 @@ comprehension can do.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from mailsync.core.fields import FIELD_BY_NAME, NO, YES, Kind
 from mailsync.core.model import CUSTOMER, VOLUME, Value
@@ -24,8 +24,11 @@ from mailsync.definition.dates import (
     parse_date,
     utc_clock,
 )
-from mailsync.definition.model import KEY_RULES, WORK_FIELDS, FieldRule, Skip
+from mailsync.definition.model import KEY_RULES, WORK_FIELDS, FieldRule, Skip, Take
 from mailsync.definition.strings import Text, part_function, pattern_function, string_function, translate
+
+if TYPE_CHECKING:
+    from datetime import date
 
 _FLAGS = {"yes": YES, "true": YES, "1": YES, "y": YES, "no": NO, "false": NO, "0": NO, "n": NO}
 _LINE_BREAKS = re.compile(r"[\t\r\n]+")
@@ -48,11 +51,16 @@ Checked = Value | Odd
 
 
 class Route(NamedTuple):
-    """What finishing a column takes from the route: repository names, the time zone, the longest cell."""
+    """What finishing a column takes from the route: repository names, the time zone, the longest cell, today there.
+
+    `given` are the sources that are the same for every row: the attachment's name, the mail's subject.
+    """
 
     repositories: Mapping[str, str]
     timezone: str
     longest: int
+    today: date | None = None
+    given: Mapping[str, str] = {}
 
 
 class Distinct(Generic[K, V]):
@@ -85,20 +93,33 @@ class Distinct(Generic[K, V]):
         self._known.update(zip(fresh, self._work(fresh), strict=True))
 
 
-def prepare_column(rule: FieldRule) -> Callable[[list[str]], list[str]]:
-    """Steps 3 to 5: the cells' texts extracted, put through the string functions, translated."""
-    functions: list[Text] = [str.strip] if rule.strip else []
+class Step(NamedTuple):
+    """One thing a text goes through: what it is called in a definition, and the function."""
+
+    name: str
+    work: Text
+
+
+def steps(rule: FieldRule) -> list[Step]:
+    """Steps 3 to 5, one by one: extraction within the cell, string functions, translations."""
+    strip = [Step("strip", str.strip)] if rule.strip else []
+    found = list(strip)
     # (3) extraction within the cell
     if rule.regex:
-        functions.append(pattern_function(rule.regex))
+        found.append(Step("extract", pattern_function(rule.regex)))
     if rule.part != (0, 0):
-        functions.append(part_function(*rule.part))
-        functions += [str.strip] if rule.strip else []
+        found += [Step("extract", part_function(*rule.part)), *strip]
     # (4) string functions in file order
-    functions += [string_function(one) for one in rule.functions]
+    found += [Step(one.name, string_function(one)) for one in rule.functions]
     # (5) translations on the field itself
     if rule.translations:
-        functions.append(lambda text: translate(text, rule.translations))
+        found.append(Step("translate", lambda text: translate(text, rule.translations)))
+    return found
+
+
+def prepare_column(rule: FieldRule) -> Callable[[list[str]], list[str]]:
+    """Steps 3 to 5: the cells' texts extracted, put through the string functions, translated."""
+    functions = [step.work for step in steps(rule)]
 
     def prepare(column: list[str]) -> list[str]:
         for function in functions:
@@ -119,23 +140,32 @@ def finish_column(rule: FieldRule, skips: Sequence[Skip], route: Route) -> Calla
         # (7) comes before them: a row that is excluded is excluded whatever else it says, by the first that matches
         for skip in reversed(skips):
             excluded = Odd(skip=True, text=skip.reason)
-            for one in skip.filters:
-                for index in one.matching(column):
-                    checked[index] = excluded
+            for index in skipped(skip, column):
+                checked[index] = excluded
         return checked
 
     return finish
 
 
+def skipped(skip: Skip, column: Sequence[str]) -> Iterable[int]:
+    """The indexes of the texts that the skip leaves out."""
+    matching = {index for one in skip.filters for index in one.matching(column)}
+    return set(range(len(column))) - matching if skip.unless else matching
+
+
 def field_label(rule: FieldRule) -> str:
     """The field and where it is read from, for people: `move_date (column 7)`."""
-    take = rule.take
-    if take is None:
-        return rule.name
+    takes = rule.join.takes if rule.join else (rule.take,) if rule.take else ()
+    return f"{rule.name} ({' and '.join(map(_place, takes))})" if takes else rule.name
+
+
+def _place(take: Take) -> str:
+    if take.source:
+        return f"source {take.source}"
     if take.end:
-        return f"{rule.name} (characters {take.start + 1}-{take.end})"
-    place = f'column "{take.caption}"' if take.caption else f"column {take.column}" if take.column else "record"
-    return f"{rule.name} ({place})"
+        header = f" of header record {take.heading}" if take.heading else ""
+        return f"characters {take.start + 1}-{take.end}{header}"
+    return f'column "{take.caption}"' if take.caption else f"column {take.column}" if take.column else "record"
 
 
 def shown(text: str) -> str:
@@ -247,7 +277,7 @@ def _date_check(rule: FieldRule, stored: Callable[[Moment], str]) -> Callable[[s
     """(8) the first format that fits; a word for never says that the date is unset."""
     label = field_label(rule)
     texts = rule.dates or (ISO_DATES if FIELD_BY_NAME[rule.name].kind is Kind.DATE else ISO_TIMES)
-    forms = [form for form in map(compile_date, texts) if isinstance(form, DateFormat)]
+    forms = [form for form in (compile_date(text, rule.months) for text in texts) if isinstance(form, DateFormat)]
     wanted = " or ".join(texts)
 
     def check(text: str) -> Checked:

@@ -5,7 +5,8 @@
     no tier                                                                    Unclaimed, with the nearest miss
 
 A definition claims an attachment when every criterion it gives matches. Names, types, subjects and senders are
-compared without case; `content` matches any one of the first lines.
+compared without case; `content` matches any one of the first lines. One without any criterion, as every .ttidef is,
+claims what the others of its tier leave; the mail's own text only where there is nothing beside it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ FirstLines = Callable[[Attachment, str], Sequence[str]]
 
 
 class MailFacts(NamedTuple):
-    """What a claim may ask of the mail: its subject, and its single From address."""
+    """What a claim may ask of the mail: its subject, its single From address, whether more than text is in it."""
 
     subject: str = ""
     sender: str = ""
+    attached: bool = False
 
 
 class Claimed(NamedTuple):
@@ -53,7 +55,7 @@ def claim(
     nearest, why, most = "", "there is no definition", -1
     for tier in tiers:
         claiming = []
-        for definition in tier:
+        for definition in filter(has_criteria, tier):
             matched, missed = _compare(definition, attachment, facts, first_lines)
             if not missed:
                 claiming.append(definition)
@@ -63,7 +65,15 @@ def claim(
             return Ambiguous(tuple(sorted(one.name for one in claiming)))
         if claiming:
             return Claimed(claiming[0])
+        left = [one for one in tier if not has_criteria(one)]
+        if left and not (attachment.body and facts.attached):
+            return Claimed(left[0]) if len(left) == 1 else Ambiguous(tuple(sorted(one.name for one in left)))
     return Unclaimed(nearest, why)
+
+
+def has_criteria(definition: Definition) -> bool:
+    """False for a definition that reads what nothing else does, where a route names it."""
+    return any(definition.claim)
 
 
 def _compare(

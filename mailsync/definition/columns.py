@@ -7,20 +7,24 @@ short for a column is a problem of that row, unless the field is optional.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Mapping, Sequence
+from operator import or_
 from typing import NamedTuple
 
 from mailsync.core.fields import SYNC_FIELDS
 from mailsync.core.model import Scope, parse_scope
+from mailsync.definition.captions import Sought, caption_fault
 from mailsync.definition.cells import Checked, Distinct, Odd, Route, field_label, finish_column, prepare_column, shown
-from mailsync.definition.model import Chunk, CrossTranslation, Definition, FieldRule, Take
+from mailsync.definition.dated import ByDate, adjustment
+from mailsync.definition.getters import Get, getter
+from mailsync.definition.model import CrossTranslation, Definition, FieldRule
+from mailsync.definition.sieve import Sieve
 from mailsync.definition.strings import translated
+from mailsync.definition.table import Chunk, Table
 
 _Prepare = Callable[[list[str]], list[str]]
 _Finish = Callable[[list[str]], list[Checked]]
-_Get = Callable[[Chunk], tuple[list[str], Sequence[int]]]
-_LISTED_CAPTIONS = 40
+_SHORT_HINT = "optional: true for the field, if the column may be missing"
 
 
 class Block(NamedTuple):
@@ -35,33 +39,53 @@ class Block(NamedTuple):
     odd: dict[int, Odd]
 
 
-class _Bound(NamedTuple):
+class Bound(NamedTuple):
     """A field whose column is known. `whole` is `prepare` and `finish` in one, each distinct text once."""
 
     rule: FieldRule
-    get: _Get
+    get: Get
     prepare: _Prepare
     finish: _Finish
     whole: _Finish
 
 
-class Columns:
-    """A definition bound to a table. `faults` are (text, hint) of the whole table; with any, no row can be read.
+class Fault(NamedTuple):
+    """Why no row of a table can be read: the line that says so (0: none does), the cause, and what to do."""
 
-    `fields` names the columns of every block, in the order of SYNC_FIELDS: what the report speaks of.
+    line: int
+    text: str
+    hint: str
+
+
+class Columns:
+    """A definition bound to a table. With any `faults`, no row of it can be read.
+
+    `fields` names the columns of every block, in the order of SYNC_FIELDS: what the report speaks of. `bound` are the
+    fields that the table has, in the definition's order.
     """
 
-    def __init__(self, definition: Definition, captions: tuple[str, ...], scope: Scope | None, route: Route) -> None:
-        self.faults: list[tuple[str, str]] = []
+    def __init__(
+        self, definition: Definition, table: Table, scope: Scope | None, route: Route, *, sieve: Sieve
+    ) -> None:
+        self.faults: list[Fault] = []
         self._longest = route.longest
         self._crosses = [(one, _crossing(one)) for one in definition.cross]
-        self._crossed = {name for one in definition.cross for name in (one.field, one.source)}
-        self._bound: dict[str, _Bound] = {}
+        self._looked_at = {name for one in definition.cross for name in (one.field, one.source)}
+        self._looked_at |= {one.field for rule in definition.fields for one in rule.adjust}
+        self._looked_at |= {one.field for one in definition.by_date}
+        self._adjustments = {rule.name: adjustment(rule) for rule in definition.fields if rule.adjust}
+        self._by_date = ByDate(definition, route) if definition.by_date else None
+        self.bound: dict[str, Bound] = {}
+        lost: list[Sought] = []
         for rule in definition.fields:
-            get = self._getter(rule, captions)
+            get = getter(rule, table.captions, lost, sieve, route.given)
             if get is not None:
-                self._bound[rule.name] = _bind(rule, get, definition, route)
-        given = {"repository" if name == "repository_desc" else name for name in self._bound}
+                self.bound[rule.name] = _bind(rule, get, definition, route)
+        if lost:
+            self.faults.append(Fault(table.header_line, *caption_fault(lost, table.captions, definition.layout)))
+        given = {"repository" if name == "repository_desc" else name for name in self.bound}
+        if definition.by_date:
+            given |= {"repository", *("move_date" for one in definition.by_date if one.move_after >= 0)}
         self.fields = tuple(name for name in SYNC_FIELDS if name in given)
         self._customer = definition.customer or (scope.customer if scope else "")
         self._media = definition.media or (scope.media if scope else "")
@@ -77,61 +101,70 @@ class Columns:
             long = [index for index, text in enumerate(chunk.raw) if len(text) > self._longest]
         texts: dict[str, list[str]] = {}
         checked: dict[str, list[Checked]] = {}
-        for name, bound in self._bound.items():
-            if name in self._crossed:
+        for name, bound in self.bound.items():
+            if name in self._looked_at:
                 texts[name] = bound.prepare(self._cells(bound, chunk, long, odd))
-            elif bound.rule.take is None:
+            elif bound.rule.take is None and bound.rule.join is None:
                 checked[name] = bound.whole([bound.rule.literal or ""]) * len(chunk.raw)
             else:
                 checked[name] = bound.whole(self._cells(bound, chunk, long, odd))
-        # (6) in file order: what one of them has changed may be what the next one looks at
-        for cross, work in self._crosses:
-            if cross.field in texts and cross.source in texts:
-                texts[cross.field] = work(list(zip(texts[cross.source], texts[cross.field], strict=True)))
+        self._translate(texts)
         for name, prepared in texts.items():
-            checked[name] = self._bound[name].finish(prepared)
+            checked[name] = self.bound[name].finish(prepared)
+        # (8) dates are adjusted once all of them are read
+        for name, adjust in self._adjustments.items():
+            if name in checked:
+                checked[name] = adjust(checked[name], texts)
         for values in checked.values():
             _gather(values, odd)
         volumes, scopes = self._keys(checked, len(chunk.raw))
         if isinstance(scopes, list):
             _gather(scopes, odd)
-        return Block(volumes, scopes, [_field_column(name, checked) for name in self.fields], odd)
+        self._decide_by_date(checked, texts, len(chunk.raw))
+        columns = [_field_column(name, checked, len(chunk.raw)) for name in self.fields]
+        return Block(volumes, scopes, columns, odd)
+
+    def _translate(self, texts: dict[str, list[str]]) -> None:
+        """(6) in file order: what one has changed may be what the next looks at; each field is translated once."""
+        done: dict[str, list[bool]] = {}
+        for cross, work in self._crosses:
+            if cross.field not in texts or cross.source not in texts:
+                continue
+            own, before = texts[cross.field], done.get(cross.field)
+            found = work(list(zip(texts[cross.source], own, strict=True)))
+            if before is not None:
+                found = [None if known else one for known, one in zip(before, found, strict=True)]
+            texts[cross.field] = [text if one is None else one for text, one in zip(own, found, strict=True)]
+            fresh = [one is not None for one in found]
+            done[cross.field] = fresh if before is None else list(map(or_, before, fresh))
+
+    def _decide_by_date(self, checked: dict[str, list[Checked]], texts: Mapping[str, list[str]], rows: int) -> None:
+        """(10) the repositories and move dates that rules by date give."""
+        if self._by_date is None:
+            return
+        decided = self._by_date.decide(checked, texts, rows)
+        for name in ("repository", "move_date"):
+            if name in self.fields:
+                own = _field_column(name, checked, rows)
+                found = [None if one is None else getattr(one, name) for one in decided]
+                checked[name] = [text if one is None else one for text, one in zip(own, found, strict=True)]
 
     def _only_scope(self) -> Scope | None:
         """The scope of every row, when no field says it per row."""
         scope = parse_scope(f"{self._customer}.{self._media}")
         if scope is None:
-            self.faults.append(("no customer and media are given", "set scope in the definition or in the route"))
+            self.faults.append(
+                Fault(0, "no customer and media are given", "set scope in the definition or in the route")
+            )
         return scope
 
-    def _getter(self, rule: FieldRule, captions: tuple[str, ...]) -> _Get | None:
-        """How the field's cells are taken from a chunk; None when the table does not have them."""
-        take = rule.take
-        if take is None:
-            said = rule.literal or ""
-            return lambda chunk: ([said] * len(chunk.raw), ())
-        if take.end:
-            return lambda chunk: ([line[take.start : take.end] for line in chunk.raw], ())
-        if not take.caption:
-            return _cells_at(take.column - 1, take) if take.column else lambda chunk: (list(chunk.raw), ())
-        places = _find_caption(take.caption, captions)
-        if len(places) == 1:
-            return _cells_at(places[0], take)
-        if places:
-            numbers = " and ".join(str(place + 1) for place in places)
-            text = f'caption "{take.caption}" is there more than once: columns {numbers}'
-            self.faults.append((text, "use the column's number"))
-        elif not take.optional:
-            self.faults.append(_missing_caption(take.caption, captions))
-        return None
-
-    def _cells(self, bound: _Bound, chunk: Chunk, long: Sequence[int], odd: dict[int, Odd]) -> list[str]:
+    def _cells(self, bound: Bound, chunk: Chunk, long: Sequence[int], odd: dict[int, Odd]) -> list[str]:
         """The field's cells; notes the rows that are too short for it, and those `long` ones that hold too much."""
         column, short = bound.get(chunk)
         label = field_label(bound.rule)
         for index in short:
             text = f"{label}: the row ends at column {len(chunk.cells[index])}"
-            odd.setdefault(index, Odd(skip=False, text=text))
+            odd.setdefault(index, Odd(skip=False, text=text, hint=_SHORT_HINT))
         for index in long:
             size = len(column[index])
             if size > self._longest:
@@ -160,62 +193,33 @@ class Columns:
         return [volume for _, _, volume in parts], self._scopes(heads)
 
 
-def _bind(rule: FieldRule, get: _Get, definition: Definition, route: Route) -> _Bound:
+def _bind(rule: FieldRule, get: Get, definition: Definition, route: Route) -> Bound:
     prepare = prepare_column(rule)
     finish = finish_column(rule, [skip for skip in definition.skips if skip.field == rule.name], route)
 
     def work(column: list[str]) -> list[Checked]:
         return finish(prepare(column))
 
-    return _Bound(rule, get, Distinct(prepare), Distinct(finish), Distinct(work))
+    return Bound(rule, get, Distinct(prepare), Distinct(finish), Distinct(work))
 
 
-def _crossing(cross: CrossTranslation) -> Distinct[tuple[str, str], str]:
-    """From columns of (source, own) to the field's new texts: the first translation whose filter the source matches."""
+def _crossing(cross: CrossTranslation) -> Distinct[tuple[str, str], str | None]:
+    """From columns of (source, own) to new texts: by the first translation whose filter the source matches, or None."""
 
-    def one(source: str, own: str) -> str:
+    def one(source: str, own: str) -> str | None:
         result = next((one.result for one in cross.table if one.filter.matches(source)), None)
-        return own if result is None else translated(own, result)
+        return None if result is None else translated(own, result)
 
     return Distinct(lambda pairs: [one(source, own) for source, own in pairs])
 
 
-def _cells_at(index: int, take: Take) -> _Get:
-    """Takes the cells of the column at `index` (from 0), and tells which rows do not reach it."""
-    taken = itemgetter(index)
-
-    def get(chunk: Chunk) -> tuple[list[str], Sequence[int]]:
-        try:
-            return list(map(taken, chunk.cells)), ()
-        except IndexError:
-            column = [cells[index] if len(cells) > index else "" for cells in chunk.cells]
-            return column, () if take.optional else [at for at, cells in enumerate(chunk.cells) if len(cells) <= index]
-
-    return get
-
-
-def _find_caption(wanted: str, captions: tuple[str, ...]) -> list[int]:
-    """The places of the caption: as it is written, else without case."""
-    exact = [place for place, caption in enumerate(captions) if caption == wanted]
-    folded = wanted.casefold()
-    return exact or [place for place, caption in enumerate(captions) if caption.casefold() == folded]
-
-
-def _missing_caption(wanted: str, captions: tuple[str, ...]) -> tuple[str, str]:
-    import difflib
-
-    close = difflib.get_close_matches(wanted, captions, n=1)
-    hint = f"did you mean {shown(close[0])}?" if close else "the report's layout has changed, or it is another report"
-    listed = ", ".join(shown(caption) for caption in captions[:_LISTED_CAPTIONS])
-    return f'caption "{wanted}" was not found; captions are {listed or "none"}', hint
-
-
-def _field_column(name: str, checked: dict[str, list[Checked]]) -> list[Checked]:
+def _field_column(name: str, checked: Mapping[str, list[Checked]], rows: int) -> list[Checked]:
     """The field's values. (9) a repository's description counts where the row says no repository."""
+    said = checked.get(name) or [None] * rows
     described = checked.get("repository_desc") if name == "repository" else None
-    if described is None or "repository" not in checked:
-        return described or checked[name]
-    return [one if one is not None else other for one, other in zip(checked[name], described, strict=True)]
+    if described is None:
+        return said
+    return [one if one is not None else other for one, other in zip(said, described, strict=True)]
 
 
 def _gather(column: Sequence[object], odd: dict[int, Odd]) -> None:

@@ -1,25 +1,30 @@
 """Dates by an explicit format, without the locale and without backtracking.
 
-    %Y 4 digits         %m %d %H %M %S 1 or 2 digits     %b %B English month, short or long
+    %Y 4 digits         %m %d %H %M %S 1 or 2 digits     %b %B %h month, short or long
     %y 69-99 -> 19xx    %j day of the year, 1 to 3       %p AM or PM, with %I 1 or 2 digits
     %f 1 to 9 digits    %s seconds since 1970, alone     %z Z, +hhmm or +hh:mm      %% a percent sign
+    %a %A any word      %e a day with blanks before it   %D %m/%d/%y   %F %Y-%m-%d   %T %H:%M:%S   %R %H:%M
 
 Each code takes as many digits as it may; a blank in the format is one or more blanks in the text; everything else is
-itself. `%%d` means `%d`, because both occur in TapeTrack's definitions; so `%%` is a percent sign only where no
-code's letter follows.
+itself. Months are English, and those a definition names (months.py). `%%d` means `%d`, because both occur in
+TapeTrack's definitions; so `%%` is a percent sign only where no code's letter follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-_DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "y": 2, "j": 3, "f": 9, "s": 11}
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_CODES = frozenset(_DIGITS) | {"b", "B", "p", "z"}
+from mailsync.definition.months import month_names
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+_DIGITS = {"Y": 4, "m": 2, "d": 2, "e": 2, "H": 2, "I": 2, "M": 2, "S": 2, "y": 2, "j": 3, "f": 9, "s": 11}
+_WHOLE = {"D": "%m/%d/%y", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
+_EPOCH = {"Y": "1970", "y": "70", "m": "01", "d": "01", "e": "1", "j": "001", "H": "00", "M": "00", "S": "00"}
+_EPOCH |= {"I": "12", "p": "AM", "b": "Jan", "h": "Jan", "B": "January", "s": "0"}
+_CODES = frozenset(_DIGITS) | frozenset(_WHOLE) | {"a", "A", "b", "B", "h", "p", "z"}
 ISO_DATES = ("%Y-%m-%d",)
 ISO_TIMES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
@@ -37,15 +42,18 @@ class Moment(NamedTuple):
 
 
 class DateFormat(NamedTuple):
-    """A format cut into codes (`%` and a letter) and literal characters."""
+    """A format cut into codes (`%` and a letter) and literal characters, and the names of months, longest first."""
 
     pieces: tuple[str, ...]
+    months: tuple[tuple[str, int], ...]
 
 
-def compile_date(text: str) -> DateFormat | str:
-    """The format, or what is wrong with it."""
+def compile_date(text: str, months: Sequence[str] = ()) -> DateFormat | str:
+    """The format, or what is wrong with it. `months` are names besides the English ones, twelve by twelve."""
     pieces: list[str] = []
     place = 0
+    for code, meant in _WHOLE.items():
+        text = text.replace(f"%%{code}", meant).replace(f"%{code}", meant)
     while place < len(text):
         if text[place] != "%":
             pieces.append(" " if text[place].isspace() else text[place])
@@ -57,7 +65,8 @@ def compile_date(text: str) -> DateFormat | str:
             return f'"%{code}" is not a date code'
         pieces.append("%" if code == "%" else f"%{code}")
         place += 1
-    return _complete(pieces)
+    wrong = _lacking(pieces)
+    return wrong or DateFormat(tuple(pieces), month_names(months) if {"%b", "%B", "%h"} & set(pieces) else ())
 
 
 def parse_date(text: str, form: DateFormat) -> Moment | None:
@@ -65,15 +74,41 @@ def parse_date(text: str, form: DateFormat) -> Moment | None:
     found: dict[str, int] = {}
     place = 0
     for piece in form.pieces:
-        place = _take(piece, text, place, found)
+        if piece in ("%b", "%B", "%h"):
+            place = _take_month(form.months, text, place, found)
+        else:
+            place = _take(piece, text, place, found)
         if place < 0:
             return None
     return _moment(found) if place == len(text) else None
 
 
+def epoch_text(form: DateFormat) -> str:
+    """The first second of 1970 in this format, empty when the format cannot say it in one way."""
+    codes = [piece[1:] for piece in form.pieces if len(piece) > 1]
+    if not set(codes) <= set(_EPOCH):
+        return ""
+    return "".join(_EPOCH[piece[1]] if len(piece) > 1 else piece for piece in form.pieces)
+
+
 def date_text(moment: Moment) -> str:
     """The date as it is stored: `YYYY-MM-DD`."""
     return f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}"
+
+
+def find_zone(timezone: str) -> tzinfo:
+    """The zone with this IANA name (empty: UTC). Raises ConfigurationError when there is none."""
+    from datetime import UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from mailsync.core.errors import ConfigurationError
+
+    try:
+        return ZoneInfo(timezone) if timezone else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            (f'timezone: "{timezone}" is not a time zone',), hint="such as Europe/Berlin"
+        ) from error
 
 
 def utc_clock(timezone: str) -> Callable[[Moment], str]:
@@ -82,18 +117,10 @@ def utc_clock(timezone: str) -> Callable[[Moment], str]:
     A moment that says no offset is in `timezone` (an IANA name; empty: UTC); of an hour that occurs twice, the
     first is meant. Raises ConfigurationError when there is no such zone.
     """
-    from datetime import UTC, datetime, timedelta, tzinfo
+    from datetime import UTC, datetime, timedelta
     from datetime import timezone as fixed
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    from mailsync.core.errors import ConfigurationError
-
-    try:
-        zone: tzinfo = ZoneInfo(timezone) if timezone else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigurationError(
-            (f'timezone: "{timezone}" is not a time zone',), hint="such as Europe/Berlin"
-        ) from error
+    zone = find_zone(timezone)
 
     def stored(moment: Moment) -> str:
         there = zone if moment.offset is None else fixed(timedelta(seconds=moment.offset))
@@ -106,12 +133,13 @@ def utc_clock(timezone: str) -> Callable[[Moment], str]:
     return stored
 
 
-def _complete(pieces: list[str]) -> DateFormat | str:
+def _lacking(pieces: list[str]) -> str:
+    """What the format needs to be a date, empty when it is one."""
     codes = {piece[1] for piece in pieces if len(piece) == 2}
-    month = codes & {"m", "b", "B"}
-    day = "j" in codes or ("d" in codes and month)
+    month = codes & {"m", "b", "B", "h"}
+    day = "j" in codes or (codes & {"d", "e"} and month)
     if codes == {"s"} or (day and codes & {"Y", "y"}):
-        return DateFormat(tuple(pieces))
+        return ""
     return "a date needs a year (%Y or %y), a month (%m or %b) and a day (%d), or %Y and %j, or %s alone"
 
 
@@ -123,10 +151,15 @@ def _take(piece: str, text: str, place: int, found: dict[str, int]) -> int:
     if len(piece) == 1:
         return place + 1 if text.startswith(piece, place) else -1
     code = piece[1]
+    if code == "e":
+        return _take_digits("d", text, len(text) - len(text[place:].lstrip(" ")), found)
     if code in _DIGITS:
         return _take_digits(code, text, place, found)
-    if code in "bB":
-        return _take_month(text, place, found)
+    if code in "aA":
+        end = place
+        while text[end : end + 1].isalpha():
+            end += 1
+        return end if end > place else -1
     if code == "p":
         found["p"] = int(text[place : place + 2].upper() == "PM")
         return place + 2 if text[place : place + 2].upper() in ("AM", "PM") else -1
@@ -143,13 +176,11 @@ def _take_digits(code: str, text: str, place: int, found: dict[str, int]) -> int
     return end
 
 
-def _take_month(text: str, place: int, found: dict[str, int]) -> int:
-    there = text[place : place + 9].lower()
-    for number, name in enumerate(_MONTHS, 1):
-        for form in (name, name[:3]):
-            if there.startswith(form):
-                found["m"] = number
-                return place + len(form)
+def _take_month(names: Iterable[tuple[str, int]], text: str, place: int, found: dict[str, int]) -> int:
+    for name, number in names:
+        if text[place : place + len(name)].lower() == name:
+            found["m"] = number
+            return place + len(name)
     return -1
 
 

@@ -2,12 +2,15 @@
 
     *            any string                   [abc] [a-z] [a|b]   one of these characters
     ?            any one character            [!x]                any character but these
-    *(A|B|C)     one or more of these         anything else       itself
+    *(A|B|C)     one or more of these         !(A|B)              what none of these matches
+    anything else is itself
 
 A filter matches the whole value, case-sensitively unless it is folded (names and addresses). There is no escape:
 `[*]` is a star. Text and stars alone are matched by searching for the pieces from left to right, which is what
 nearly every filter is; the rest is compiled by google-re2 with a memory cap. What `*(...)` repeats is not public:
-one or more is ours, so that an empty value never matches.
+one or more is ours, so that an empty value never matches. Where only characters of a fixed number stand around
+`!(...)`, it is two matches: of the filter with anything in its place, and not of the filter with A or B. Left open
+as in TapeTrack's own example, `!([0-9]*` goes to the filter's end.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+LIST = "*LIST:"
 LONGEST_FILTER = 256
 LONGEST_PATTERN = 1000
 MATCHER_MEMORY = 1 << 20
-_SPECIAL = re.compile(r"[?\[]|\*\(")
+_SPECIAL = re.compile(r"[?\[]|[*!]\(")
 _ONE_OF_CLASS = r"(?s)(.)-(.)|(.)"
+Test = Callable[[str], bool]
 
 
 class Filter:
@@ -28,7 +33,7 @@ class Filter:
 
     __slots__ = ("_prefix", "_test", "fold", "text")
 
-    def __init__(self, text: str, test: Callable[[str], bool], *, fold: bool) -> None:
+    def __init__(self, text: str, test: Test, *, fold: bool) -> None:
         self.text = text
         self.fold = fold
         self._test = test
@@ -98,13 +103,9 @@ def compile_filter(text: str, *, fold: bool = False) -> Filter | FilterFault:
     wanted = text.casefold() if fold else text
     if not _SPECIAL.search(wanted):
         return Filter(text, _plain_test(wanted), fold=fold)
-    expression = _expression(wanted)
-    if isinstance(expression, FilterFault):
-        return expression
-    pattern = compile_pattern(f"(?s){expression}")
-    if isinstance(pattern, FilterFault):
-        return pattern
-    return Filter(text, lambda value: pattern.fullmatch(value) is not None, fold=fold)
+    place = _find(wanted, "!(")
+    test = _test(_expression(wanted)) if place < 0 else _negated_test(wanted, place)
+    return test if isinstance(test, FilterFault) else Filter(text, test, fold=fold)
 
 
 def compile_pattern(text: str) -> Pattern | FilterFault:
@@ -128,14 +129,66 @@ def compile_pattern(text: str) -> Pattern | FilterFault:
 def _refusal(text: str) -> FilterFault | None:
     if len(text) > LONGEST_FILTER:
         return FilterFault(f"a filter is at most {LONGEST_FILTER} characters")
-    if text.startswith("*LIST:"):
-        return FilterFault("*LIST:file is not supported", "write its lines as a list of filters")
-    if "!(" in text and ")" in text[text.index("!(") :]:
-        return FilterFault("!(...) is not supported", "name what you do want, one filter each")
+    if text.startswith(LIST):
+        return FilterFault("*LIST:file is for .ttidef definitions", "write its lines as a list of filters")
     return None
 
 
-def _plain_test(text: str) -> Callable[[str], bool]:
+def _test(expression: str | FilterFault) -> Test | FilterFault:
+    """Whether the whole value is what the regular expression says."""
+    if isinstance(expression, FilterFault):
+        return expression
+    pattern = compile_pattern(f"(?s){expression}")
+    if isinstance(pattern, FilterFault):
+        return pattern
+    return lambda value: pattern.fullmatch(value) is not None
+
+
+def _negated_test(text: str, place: int) -> Test | FilterFault:
+    """The test of a filter whose `!(` is at `place`."""
+    end = _closing(text, place + 2)
+    before, inside, after = text[:place], text[place + 2 : end], text[end + 1 :]
+    if _find(inside, "!(") >= 0 or _find(after, "!(") >= 0:
+        return FilterFault("more than one !(...)", "one filter can have one")
+    if _find(before, "*") >= 0 or _find(after, "*") >= 0:
+        hint = "only characters of a fixed number may stand around it; anything else would not be linear"
+        return FilterFault("a * beside !(...)", hint)
+    start, finish = _expression(before), _expression(after)
+    choices = [_expression(choice) for choice in _choices(inside)]
+    for part in (start, finish, *choices):
+        if isinstance(part, FilterFault):
+            return part
+    any_of = "|".join(map(str, choices))
+    around, excluded = _test(f"{start}.*{finish}"), _test(f"{start}(?:{any_of}){finish}")
+    if isinstance(around, FilterFault) or isinstance(excluded, FilterFault):
+        return around if isinstance(around, FilterFault) else excluded
+    return lambda value: around(value) and not excluded(value)
+
+
+def _find(text: str, sought: str) -> int:
+    """Where the text has it outside square brackets, or -1."""
+    within = False
+    for place, character in enumerate(text):
+        if not within and text.startswith(sought, place):
+            return place
+        within = character == "[" or (within and character != "]")
+    return -1
+
+
+def _closing(text: str, place: int) -> int:
+    """Where the bracket that is open before `place` is closed; the end of the text when it never is."""
+    depth, within = 1, False
+    for at in range(place, len(text)):
+        character = text[at]
+        if not within:
+            depth += (character == "(") - (character == ")")
+        within = character == "[" or (within and character != "]")
+        if not depth:
+            return at
+    return len(text)
+
+
+def _plain_test(text: str) -> Test:
     """The test of a filter that has no special character but stars."""
     if "*" not in text:
         return text.__eq__
@@ -196,11 +249,13 @@ def _group(inside: str, *, closed: bool) -> str | FilterFault:
 
 
 def _choices(inside: str) -> list[str]:
-    """The choices of a group: split at each | that is not within square brackets."""
-    found, within = [""], False
+    """The choices of a group: split at each | that is not within brackets of either kind."""
+    found, within, depth = [""], False, 0
     for character in inside:
         within = character == "[" or (within and character != "]")
-        if character == "|" and not within:
+        if not within:
+            depth += (character == "(") - (character == ")")
+        if character == "|" and not within and depth <= 0:
             found.append("")
         else:
             found[-1] += character

@@ -10,16 +10,24 @@ import re
 from pathlib import PurePath
 
 from mailsync.core.model import CUSTOMER, MEDIA, REPOSITORY
-from mailsync.definition.document import Compose, Fault, Section, read_document, suggestion
-from mailsync.definition.load_fields import Fields, load_fields, read_filters
-from mailsync.definition.model import Claim, Definition, Layout, Skip
+from mailsync.definition.document import Compose, Fault, Section, read_document
+from mailsync.definition.load_fields import load_fields
+from mailsync.definition.load_rules import (
+    load_change_skips,
+    load_date_rules,
+    load_heading,
+    load_skips,
+    load_stretches,
+    read_filters,
+)
+from mailsync.definition.load_table import complete_layout, load_layout
+from mailsync.definition.model import Claim, Definition
 from mailsync.definition.tree import compose
 
 __all__ = ["Definition", "load_definition"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", re.ASCII)
-_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " "}
-_MOST_HEADER_ROWS = 50
+NAMED = "named"  # a claim to what nothing else reads, where a route names the definition
 
 
 def load_definition(file: str, text: str, faults: list[Fault], *, compose: Compose = compose) -> Definition | None:
@@ -30,15 +38,16 @@ def load_definition(file: str, text: str, faults: list[Fault], *, compose: Compo
         return None
     name = _name(top, file)
     claim = _claim(top)
-    layout = _layout(top)
+    layout = load_layout(top)
     fields = load_fields(top, layout.kind)
     customer, media = _scope(top)
+    names = tuple(rule.name for rule in fields.rules)
     definition = Definition(
         name=name,
         claim=claim,
-        layout=_with_header(top, layout, fields),
+        layout=complete_layout(top, layout, fields),
         fields=fields.rules,
-        skips=_skips(top, fields),
+        skips=load_skips(top, names),
         cross=fields.cross,
         customer=customer,
         media=media,
@@ -47,6 +56,11 @@ def load_definition(file: str, text: str, faults: list[Fault], *, compose: Compo
         confirms=top.boolean("confirms"),
         overtaken=top.choice("overtaken", ("hold", "apply"), "hold"),
         description=top.text("description"),
+        heading=load_heading(top),
+        stretches=load_stretches(top),
+        by_date=load_date_rules(top, names),
+        change_skips=load_change_skips(top),
+        min_rows=top.number("min_rows"),
     )
     top.finish("the definition")
     return definition if len(faults) == before else None
@@ -61,6 +75,8 @@ def _name(top: Section, file: str) -> str:
 
 
 def _claim(top: Section) -> Claim:
+    if top.has("claim") and not top.is_section("claim") and top.text("claim") == NAMED:
+        return Claim()
     section = top.section("claim", required=True)
     claim = Claim(
         attachment=read_filters(section, "attachment", fold=True),
@@ -71,77 +87,9 @@ def _claim(top: Section) -> Claim:
     )
     section.finish("claim")
     if top.has("claim") and not any(section.has(key) for key in Claim._fields):
-        top.fault("claim", "claim says nothing", 'to claim every attachment: {attachment: "*"}')
+        hint = f'to claim every attachment: {{attachment: "*"}}; what nobody else claims: {NAMED}'
+        top.fault("claim", "claim says nothing", hint)
     return claim
-
-
-def _layout(top: Section) -> Layout:
-    section = top.section("table")
-    kind = section.choice("kind", ("delimited", "fixed"), "delimited")
-    layout = Layout(kind=kind, encoding=_encoding(section))
-    if kind == "delimited":
-        layout = layout._replace(delimiter=_delimiter(section), quote=_quote(section))
-        if layout.delimiter and layout.delimiter == layout.quote:
-            section.fault("quote", "delimiter and quote are the same character")
-    layout = layout._replace(header=_header(section))
-    section.finish("table")
-    return layout
-
-
-def _delimiter(section: Section) -> str:
-    text = section.text("delimiter")
-    delimiter = _DELIMITERS.get(text, text)
-    if len(delimiter) > 1 or delimiter in ("\n", "\r"):
-        section.fault("delimiter", f'"{text}" is not one character', "for a tab: tab")
-        return ""
-    return delimiter
-
-
-def _quote(section: Section) -> str:
-    text = section.text("quote", '"')
-    if text in ("none", ""):
-        return ""
-    if len(text) > 1 or text in "\n\r ":
-        section.fault("quote", f'"{text}" is not one character', "for text without quotes: none")
-        return '"'
-    return text
-
-
-def _encoding(section: Section) -> str:
-    encoding = section.text("encoding")
-    try:
-        "a".encode(encoding or "utf-8")
-    except (LookupError, ValueError):
-        section.fault("encoding", f'"{encoding}" is not an encoding', "such as cp437, windows-1252 or cp037")
-        return ""
-    return encoding
-
-
-def _header(section: Section) -> int:
-    """Rows before the data; -1 when the file does not say."""
-    text = section.text("header")
-    if text in ("first", "none"):
-        return 1 if text == "first" else 0
-    if text == "" and not section.has("header"):
-        return -1
-    if text.isdecimal() and text.isascii() and len(text) <= 3 and int(text) <= _MOST_HEADER_ROWS:
-        return int(text)
-    section.fault(
-        "header", f'"{text}" is not a header', f"none, first, or the number of rows up to {_MOST_HEADER_ROWS}"
-    )
-    return -1
-
-
-def _with_header(top: Section, layout: Layout, fields: Fields) -> Layout:
-    """The layout with the header that the fields need where the file does not say."""
-    if layout.header < 0:
-        return layout._replace(header=int(layout.kind == "delimited"))
-    if not layout.header and fields.captioned:
-        name = fields.captioned[0]
-        top.fault(
-            "fields", f'"{name}" is read by caption, but the table has no header', "set header: first, or give numbers"
-        )
-    return layout
 
 
 def _scope(top: Section) -> tuple[str, str]:
@@ -160,20 +108,3 @@ def _inventory(top: Section) -> str:
     if repository and not REPOSITORY.match(repository):
         top.fault("inventory_of", f'"{repository}" is not a Repository-ID', "1 to 4 letters and digits")
     return repository
-
-
-def _skips(top: Section, fields: Fields) -> tuple[Skip, ...]:
-    names = [rule.name for rule in fields.rules]
-    found = []
-    for section in top.sections("skip"):
-        by_record, field = section.has("record"), section.text("field")
-        key = "record" if by_record else "matches"
-        filters = read_filters(section, key)
-        if by_record == bool(field) or not section.has(key):
-            section.fault("record", "a skip is by record, or by field and matches", '{field: volume, matches: "CLN*"}')
-        elif field and field not in names:
-            section.fault("field", f'"{field}" is not among the fields', suggestion(field, names))
-        listed = " or ".join(f'"{one.text}"' for one in filters)
-        found.append(Skip(field, filters, section.text("reason", f"{field or 'record'} matches {listed}")))
-        section.finish("skip")
-    return tuple(found)

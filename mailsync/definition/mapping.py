@@ -3,15 +3,16 @@
 The evaluation order of docs/definitions.md, and where each step is:
 
     1 text, records        tables.reader                    7 exclusions on values     cells.finish_column
-    2 raw exclusions       here                             8 dates                    cells.finish_column
-    3 literal, extraction  columns, cells.prepare_column    9 repository by name       cells.finish_column, columns
-    4 string functions     cells.prepare_column            11 validation               cells.finish_column
-    5 translations         cells.prepare_column            12 duplicates               duplicates
-    6 by another field     columns
+    2 header, start, end   sieve; exclusions: here          8 dates, adjusted          cells.finish_column, dated
+    3 literal, extraction  getters, cells.steps             9 repository by name       cells.finish_column, columns
+    4 string functions     cells.steps                     10 repository by date       dated
+    5 translations         cells.steps                     11 validation               cells.finish_column
+    6 by another field     columns                         12 duplicates               duplicates
+                                                           13 changes left alone       core.plan
 
 Every row read ends in exactly one way: recorded, skipped (with a reason) or refused (with a problem), in this order
-of precedence: a raw exclusion, a blank row, an exclusion on a value, a problem. Problems and notes are listed up to a
-bound and counted without one.
+of precedence: outside what is listed, a raw exclusion, a blank row, an exclusion on a value, a problem. Problems and
+notes are listed up to a bound and counted without one.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress, repeat
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mailsync.core.model import Attachment, Count, Mapped, Origin, Place, Problem, Records, Scope, Value
-from mailsync.definition.cells import Distinct, Odd, Route, shown
+from mailsync.definition.cells import Distinct, Odd, Route, shown, skipped
 from mailsync.definition.columns import Block, Columns
 from mailsync.definition.duplicates import (
     AGREES,
@@ -35,16 +36,26 @@ from mailsync.definition.duplicates import (
     judge,
     without,
 )
-from mailsync.definition.model import Chunk, Definition, ReadTable, Table
+from mailsync.definition.model import Definition, Skip
+from mailsync.definition.sieve import Sieve
+from mailsync.definition.table import Chunk, ReadTable, Table
+from mailsync.definition.totals import Totals
+
+if TYPE_CHECKING:
+    from datetime import date
 
 _BLANK = Odd(skip=True, text="blank")
 
 
 class RowLimits(NamedTuple):
-    """Bounds of one attachment: rows read, characters of a cell that is used, problems and notes that are listed."""
+    """Bounds of one attachment: rows read, cells of a delimited line, characters of a cell that is used, problems and
+    notes that are listed. `scopes` bounds those the whole mail speaks of row by row: each costs a sync and a plan.
+    """
 
     rows: int = 2_000_000
+    cells: int = 5_000
     cell: int = 4096
+    scopes: int = 100
     problems: int = 1000
 
 
@@ -52,7 +63,9 @@ class Context(NamedTuple):
     """What mapping needs beside the definition: the mail's name, and what the route says.
 
     `scope` is the route's default, `repositories` what its reports call them -> Repository-ID, `timezone` an IANA
-    name (empty: UTC). `read` is tables.reader.read_table: definitions and tables do not know each other.
+    name (empty: UTC). `read` is tables.reader.read_table: definitions and tables do not know each other. `spoken` are
+    the scopes that the mail's other attachments speak of. `today` is the day in that zone, for rules by date;
+    `subject` is the mail's.
     """
 
     read: ReadTable
@@ -61,21 +74,25 @@ class Context(NamedTuple):
     repositories: Mapping[str, str] = {}
     timezone: str = ""
     limits: RowLimits = RowLimits()
+    spoken: frozenset[Scope] = frozenset()
+    today: date | None = None
+    subject: str = ""
 
 
 def map_attachment(attachment: Attachment, definition: Definition, context: Context) -> Mapped:
     """The records of the attachment, and what became of every row that gave none.
 
-    Raises ConfigurationError when the context's time zone is needed and unknown.
+    Raises ConfigurationError when the context's time zone is needed and unknown, or today is needed and not given.
     """
-    table = context.read(attachment, definition.layout)
-    route = Route(context.repositories, context.timezone, context.limits.cell)
-    columns = Columns(definition, table.captions, context.scope, route)
-    draft = _Draft(attachment.path, definition, context)
+    table = context.read(attachment, definition.layout, context.limits.cells)
+    route = route_of(attachment, context)
+    sieve = Sieve(definition)
+    columns = Columns(definition, table, context.scope, route, sieve=sieve)
+    draft = _Draft(Place(context.mail, attachment.path, table.name), definition, context, sieve)
     if table.guess:
         draft.note(0, 0, table.guess, "set encoding in the definition's table")
     if table.fault:
-        draft.problem(0, 0, f"not readable as text: {table.fault}", "send it again")
+        draft.problem(0, 0, table.fault, table.hint or "send it again")
     elif columns.faults:
         draft.refuse_all(table, columns)
     else:
@@ -83,19 +100,37 @@ def map_attachment(attachment: Attachment, definition: Definition, context: Cont
     return draft.mapped(columns.fields)
 
 
+def left_out(skips: Sequence[Skip], chunk: Chunk, padding: str) -> dict[int, Odd]:
+    """(2) the rows whose raw text is excluded, by the first exclusion that matches, or blank."""
+    found = dict.fromkeys([index for index, raw in enumerate(chunk.raw) if not raw.strip(padding)], _BLANK)
+    for skip in reversed(skips):
+        if not skip.field:
+            found |= dict.fromkeys(skipped(skip, chunk.raw), Odd(skip=True, text=skip.reason))
+    return found
+
+
+def route_of(attachment: Attachment, context: Context) -> Route:
+    """What the fields of the attachment take from the mail and its route."""
+    given = {"attachment": attachment.path, "subject": context.subject}
+    return Route(context.repositories, context.timezone, context.limits.cell, context.today, given)
+
+
 class _Draft:
     """A mapping in the making: what has become of the rows so far."""
 
-    def __init__(self, attachment: str, definition: Definition, context: Context) -> None:
-        self._attachment = attachment
+    def __init__(self, place: Place, definition: Definition, context: Context, sieve: Sieve) -> None:
+        self._place = place
         self._definition = definition
         self._context = context
-        self._raw_skips = [skip for skip in definition.skips if not skip.field]
-        self._read = self._refused = 0
+        self._sieve = sieve
+        self._totals = Totals()
+        self._read = self._rows = self._refused = 0
         self._too_many = False
         self._skipped: Counter[str] = Counter()
         self._problems: list[Problem] = []
+        self._unlisted = 0
         self._notes: list[Problem] = []
+        self._spoken = set(context.spoken)
         self._recorded: dict[Scope, Rows] = {}
         self._share: Distinct[tuple[Value, ...], tuple[Value, ...]] = Distinct(list)
 
@@ -105,36 +140,45 @@ class _Draft:
             self._notes.append(Problem(self._origin(row, line), text, hint))
 
     def problem(self, row: int, line: int, text: str, hint: str = "") -> None:
-        """Lists a problem, up to the bound."""
+        """Lists a problem, up to the bound; beyond it, counts it."""
         if len(self._problems) < self._context.limits.problems:
             self._problems.append(Problem(self._origin(row, line), text, hint))
+        else:
+            self._unlisted += 1
 
     def refuse_all(self, table: Table, columns: Columns) -> None:
         """Counts the rows of a table that none can be read of, and says why once."""
-        for text, hint in columns.faults:
-            self.problem(0, 0, text, hint)
+        for fault in columns.faults:
+            self.problem(0, *fault)
         for _, chunk in self._chunks(table):
-            left_out = self._left_out(chunk, table.padding)
-            self._skipped.update(one.text for one in left_out.values())
-            self._refused += len(chunk.raw) - len(left_out)
+            no_rows = left_out(self._definition.skips, chunk, table.padding) | self._sieve.sift(chunk)
+            self._skipped.update(one.text for one in no_rows.values())
+            self._refused += len(chunk.raw) - len(no_rows)
 
     def record_all(self, table: Table, columns: Columns) -> None:
         """Reads every row: recorded, skipped or refused."""
         for first, chunk in self._chunks(table):
+            sifted = self._sieve.sift(chunk)
             block = columns.apply(chunk)
-            odd = block.odd | self._left_out(chunk, table.padding)
+            no_rows = left_out(self._definition.skips, chunk, table.padding) | sifted
+            self._check_totals(chunk, len(no_rows))
+            odd = block.odd | no_rows
+            if not isinstance(block.scopes, Scope):
+                odd |= self._beyond_scopes(block.scopes, odd)
             for index in sorted(odd):
                 self._drop(odd[index], first + index, chunk.lines[index])
             self._record(block, odd, range(first, first + len(chunk.raw)), chunk.lines)
+        if not self._rows and not self._too_many and not self._definition.min_rows:
+            self.note(0, 0, "there are no rows in it")
         self._settle_duplicates(columns.fields)
 
     def mapped(self, fields: tuple[str, ...]) -> Mapped:
-        """What has become of the attachment. A table with too many rows is refused whole, not read in part."""
+        """What has become of the attachment. A table with too many rows, or too few, is refused whole, not in part."""
         refused, records = self._refused, self._records(fields)
-        if self._too_many:
+        if self._too_many or self._too_few(records):
             refused, records = self._read - self._skipped.total(), ()
         return Mapped(
-            attachment=self._attachment,
+            attachment=self._place.attachment,
             kind=self._definition.layout.kind,
             definition=self._definition.name,
             digest=self._definition.digest,
@@ -144,28 +188,55 @@ class _Draft:
             records=records,
             problems=tuple(sorted(self._problems, key=_by_row)),
             notes=tuple(sorted(self._notes, key=_by_row)),
+            unlisted=self._unlisted,
         )
+
+    def _too_few(self, records: Iterable[Records]) -> bool:
+        """True, and a problem, when the definition expects more records than there are."""
+        recorded, least = sum(len(one.volumes) for one in records), self._definition.min_rows
+        if recorded < least:
+            text = f"it has {recorded} usable rows, fewer than the definition's min_rows: {least}"
+            self.problem(0, 0, text, "nothing of it is applied: send the whole report, or correct min_rows")
+        return recorded < least
 
     def _chunks(self, table: Table) -> Iterator[tuple[int, Chunk]]:
         """The chunks with the number of their first row, while the rows are within the limit."""
         most = self._context.limits.rows
         for chunk in table.chunks:
-            if self._read + len(chunk.raw) > most:
+            self._read += sum(chunk.left_out.values())
+            self._skipped.update(chunk.left_out)
+            if self._rows + len(chunk.raw) > most:
                 self._too_many = True
                 self._problems.clear()
+                self._unlisted = 0
                 self.problem(0, 0, f"more than {most} rows", "raise the limit on rows, or send the report in parts")
                 return
-            first = self._read + 1
+            first = self._rows + 1
+            self._rows += len(chunk.raw)
             self._read += len(chunk.raw)
             yield first, chunk
 
-    def _left_out(self, chunk: Chunk, padding: str) -> dict[int, Odd]:
-        """(2) the rows whose raw text is excluded, by the first exclusion that matches, or blank."""
-        found = dict.fromkeys([index for index, raw in enumerate(chunk.raw) if not raw.strip(padding)], _BLANK)
-        for skip in reversed(self._raw_skips):
-            reason = Odd(skip=True, text=skip.reason)
-            for one in skip.filters:
-                found |= dict.fromkeys(one.matching(chunk.raw), reason)
+    def _check_totals(self, chunk: Chunk, left_out: int) -> None:
+        """The totals that the report says itself."""
+        for one in self._totals.check(len(chunk.raw) - left_out, chunk.totals):
+            tell = self.problem if one.refuses else self.note
+            tell(0, one.line, one.text, "the report is not whole, or lists what its total does not count")
+
+    def _beyond_scopes(self, scopes: Sequence[Scope | Odd], odd: Mapping[int, Odd]) -> dict[int, Odd]:
+        """The rows of scopes that appear when the mail has spoken of as many as it may."""
+        if self._spoken.issuperset(scopes):
+            return {}
+        most = self._context.limits.scopes
+        text = f"the report speaks of more than {most} scopes"
+        beyond = Odd(skip=False, text=text, hint="raise limits.scopes if that is right")
+        found = {}
+        for index, scope in enumerate(scopes):
+            if index in odd or isinstance(scope, Odd) or scope in self._spoken:
+                continue
+            if len(self._spoken) < most:
+                self._spoken.add(scope)
+            else:
+                found[index] = beyond
         return found
 
     def _drop(self, one: Odd, row: int, line: int) -> None:
@@ -223,15 +294,14 @@ class _Draft:
             self.note(row, line, text)
 
     def _records(self, fields: tuple[str, ...]) -> tuple[Records, ...]:
-        place = Place(self._context.mail, self._attachment)
         return tuple(
-            Records(scope, fields, *rows, places=(place,), which=bytes(len(rows.volumes)))
+            Records(scope, fields, *rows, places=(self._place,), which=bytes(len(rows.volumes)))
             for scope, rows in sorted(self._recorded.items())
             if rows.volumes
         )
 
     def _origin(self, row: int, line: int) -> Origin:
-        return Origin(self._context.mail, self._attachment, "", row, line)
+        return Origin(*self._place, row, line)
 
 
 def _difference(fields: tuple[str, ...], here: tuple[Value, ...], there: tuple[Value, ...]) -> str:

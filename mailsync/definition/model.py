@@ -1,19 +1,19 @@
 """What a definition is once it is loaded: one frozen value, whatever notation it was written in.
 
 Everything a field goes through is in its `FieldRule`, in the order of docs/definitions.md (evaluation order): 3
-literal or extraction, 4 string functions, 5 translations; 6 translations by another field are the definition's own,
-because their order crosses fields; 8 dates. A definition's digest covers what it means and nothing else: not its
-name, its description, nor the words it gives as reasons, and no value that is the default, so that a language that
-grows does not change it.
+literal or extraction, 4 string functions, 5 translations, 8 dates; what crosses fields or rows is the definition's own:
+2 headings, stretches and skips, 6 translations by another field, 10 rules by date, 13 changes to skip. A definition's
+digest covers what it means and nothing else: not its name, its description, nor the words it gives as reasons, and no
+value that is the default, so that a language that grows does not change it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mailsync.core.fields import SYNC_FIELDS
-from mailsync.core.model import Attachment
+from mailsync.core.layout import Layout
+from mailsync.definition.expression import Expression
 from mailsync.definition.filters import Filter
 
 WORK_FIELDS = tuple(f"user{number}" for number in range(1, 10))
@@ -23,7 +23,10 @@ RULE_FIELDS = (*KEY_RULES, *SYNC_FIELDS, "repository_desc", *WORK_FIELDS)
 
 
 class Claim(NamedTuple):
-    """Which attachments a definition reads. All given criteria must match; one of the filters of each is enough."""
+    """Which attachments a definition reads. All given criteria must match; one of the filters of each is enough.
+
+    Without any criterion it reads what nothing else does, and only for a route that names it (claim.py).
+    """
 
     attachment: tuple[Filter, ...] = ()
     type: tuple[Filter, ...] = ()
@@ -32,29 +35,43 @@ class Claim(NamedTuple):
     content: tuple[Filter, ...] = ()
 
 
-class Layout(NamedTuple):
-    """How the table is written. An empty delimiter is found out, an empty quote quotes nothing; `header` in rows."""
-
-    kind: str = "delimited"
-    delimiter: str = ""
-    quote: str = '"'
-    header: int = 0
-    encoding: str = ""
-
-
 class Skip(NamedTuple):
-    """Rows to leave out: those whose `field` (or raw text, when empty) matches one of the filters."""
+    """Rows to leave out: those whose `field` (or raw text, when empty) matches one of the filters; `unless`: none."""
 
     field: str
     filters: tuple[Filter, ...]
     reason: str
+    unless: bool = False
+
+
+class Heading(NamedTuple):
+    """A header that comes back in the list: a record that one of the filters matches, and those up to `rows` in all.
+
+    Its records are no rows; a `Take` with `heading` reads a field from them, for the rows that follow.
+    """
+
+    filters: tuple[Filter, ...] = ()
+    rows: int = 1
+
+
+class Stretches(NamedTuple):
+    """Which records are rows: from one that matches `start` up to one that matches `end`, none from `terminate` on.
+
+    Without `start` the first record begins the first stretch. The records that match are no rows.
+    """
+
+    start: tuple[Filter, ...] = ()
+    end: tuple[Filter, ...] = ()
+    terminate: tuple[Filter, ...] = ()
 
 
 class Take(NamedTuple):
     """The column a field is read from: by number from 1 (0 the whole record), by caption, or characters start..end.
 
     `start` counts from 0, `end` is the first character that does not belong. Without a caption in the table an
-    `optional` field is silent.
+    `optional` field is silent. `heading` (from 1) takes the characters from that record of the last header instead.
+    `source` takes what is said outside the row: by a group of its section's title, by the table's title, by the
+    attachment's name or the mail's subject.
     """
 
     column: int = 0
@@ -62,14 +79,24 @@ class Take(NamedTuple):
     start: int = 0
     end: int = 0
     optional: bool = False
+    heading: int = 0
+    source: str = ""
+
+
+class Join(NamedTuple):
+    """Columns that make one text together: those that are not empty, with the separator between them."""
+
+    takes: tuple[Take, ...]
+    separator: str = " "
 
 
 class Function(NamedTuple):
-    """One string function: its name and what it needs."""
+    """One string function: its name and what it needs (`number` and `end`: characters from 0, the end excluded)."""
 
     name: str
     text: str = ""
     number: int = 0
+    end: int = 0
 
 
 class Translation(NamedTuple):
@@ -87,8 +114,50 @@ class CrossTranslation(NamedTuple):
     table: tuple[Translation, ...]
 
 
+class Adjustment(NamedTuple):
+    """What is added to a date where `field` matches one of the filters (everywhere, when no field is given).
+
+    A day that the month does not have becomes the month's last.
+    """
+
+    field: str = ""
+    filters: tuple[Filter, ...] = ()
+    years: int = 0
+    months: int = 0
+    days: int = 0
+
+
+class DateRule(NamedTuple):
+    """The repository of rows that a date decides: where `field` matches (everywhere, when none is given).
+
+    The distance is how many days ago the `write_time` was, or how many days away the `move_date` is: at most `within`,
+    more than `beyond`; -1: not asked. `move_after`: -1 leaves the move date, 0 unsets it, else it is the write date and
+    so many days.
+    """
+
+    source: str
+    repository: str
+    field: str = ""
+    filters: tuple[Filter, ...] = ()
+    within: int = -1
+    beyond: int = -1
+    move_after: int = -1
+
+
+class ChangeSkip(NamedTuple):
+    """A change of repository to leave alone: all three match the proposed, the target and the current one."""
+
+    proposed: tuple[Filter, ...]
+    target: tuple[Filter, ...]
+    current: tuple[Filter, ...]
+    reason: str
+
+
 class FieldRule(NamedTuple):
-    """How one field is made. Exactly one of `literal` and `take` is given, or neither (then it starts empty)."""
+    """How one field is made. At most one of `literal`, `take` and `join` is given; without, it starts empty.
+
+    `months` are the names of the months besides the English ones, twelve by twelve.
+    """
 
     name: str
     literal: str | None = None
@@ -102,6 +171,9 @@ class FieldRule(NamedTuple):
     never: tuple[Filter, ...] = ()
     required: bool = False
     empty: str = "silent"
+    join: Join | None = None
+    months: tuple[str, ...] = ()
+    adjust: tuple[Adjustment, ...] = ()
 
 
 class Definition(NamedTuple):
@@ -109,6 +181,7 @@ class Definition(NamedTuple):
 
     `customer` and `media` are empty when they come from the row or the route. `duplicates` is agree (identical ones
     are noted, contradictions refused), first, last or error. `overtaken` is hold or apply (exactly-once.md section 3).
+    With fewer records than `min_rows` the attachment is refused whole.
     """
 
     name: str
@@ -124,6 +197,11 @@ class Definition(NamedTuple):
     confirms: bool = False
     overtaken: str = "hold"
     description: str = ""
+    heading: Heading = Heading()
+    stretches: Stretches = Stretches()
+    by_date: tuple[DateRule, ...] = ()
+    change_skips: tuple[ChangeSkip, ...] = ()
+    min_rows: int = 0
 
     @property
     def digest(self) -> str:
@@ -131,7 +209,12 @@ class Definition(NamedTuple):
         import hashlib
         import json
 
-        meaning = self._replace(name="", description="", skips=tuple(one._replace(reason="") for one in self.skips))
+        meaning = self._replace(
+            name="",
+            description="",
+            skips=tuple(one._replace(reason="") for one in self.skips),
+            change_skips=tuple(one._replace(reason="") for one in self.change_skips),
+        )
         return hashlib.sha256(json.dumps(_plain(meaning), sort_keys=True).encode()).hexdigest()
 
 
@@ -139,6 +222,8 @@ def _plain(value: object) -> object:
     """The value as JSON knows it: filters as their text, named tuples as objects without what is the default."""
     if isinstance(value, Filter):
         return {"filter": value.text, "fold": value.fold}
+    if isinstance(value, Expression):
+        return {"expression": value.text}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         defaults = getattr(value, "_field_defaults", {})
         pairs = zip(value._fields, value, strict=True)
@@ -146,59 +231,3 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return value
-
-
-class Chunk(Protocol):
-    """Some rows of a table in file order: cells, raw text and first line of each; `broken` are (index, reason)."""
-
-    @property
-    def cells(self) -> Sequence[Sequence[str]]:
-        """The cells of each row; a row of a fixed table is its line."""
-        ...
-
-    @property
-    def raw(self) -> Sequence[str]:
-        """The raw text of each row."""
-        ...
-
-    @property
-    def lines(self) -> Sequence[int]:
-        """The line each row starts on, from 1."""
-        ...
-
-    @property
-    def broken(self) -> tuple[tuple[int, str], ...]:
-        """The rows that could not be read, by index, and why."""
-        ...
-
-
-class Table(Protocol):
-    """A table as tables.reader reads it; `definition` and `tables` do not know each other."""
-
-    @property
-    def captions(self) -> tuple[str, ...]:
-        """The captions, none when the table has no header."""
-        ...
-
-    @property
-    def chunks(self) -> Iterator[Chunk]:
-        """The rows, to be read once."""
-        ...
-
-    @property
-    def padding(self) -> str:
-        """Every character a blank row may consist of."""
-        ...
-
-    @property
-    def guess(self) -> str:
-        """How the bytes were read, when that was a guess."""
-        ...
-
-    @property
-    def fault(self) -> str:
-        """Why there are no rows although there are bytes."""
-        ...
-
-
-ReadTable = Callable[[Attachment, Layout], Table]

@@ -1,28 +1,37 @@
 """A definition's samples: NAME.sample.* mapped and compared with NAME.expected.json; texts in, differences out.
 
 The expected file is what `records_as_json` gives, and may say under `given` what a route would: `scope`,
-`repositories`, `timezone`, and the `charset` a mail would declare. Only the keys it has are compared.
+`repositories`, `timezone`, the `charset` a mail would declare, and `today`. Only the keys it has are compared.
 """
 
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import NamedTuple
 
 from mailsync.core.errors import ConfigurationError
 from mailsync.core.model import Attachment, Mapped, Problem, Records, Scope, parse_scope
 from mailsync.definition.mapping import Context, map_attachment
-from mailsync.definition.model import Definition, ReadTable
+from mailsync.definition.model import Definition
+from mailsync.definition.table import ReadTable
 
 _MOST_DIFFERENCES = 20
 _KEYS = ("given", "read", "refused", "skipped", "records", "problems", "notes")
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
+    """What a route and a mail would say beside a sample."""
+
     scope: Scope | None
     repositories: dict[str, str]
     timezone: str
     charset: str
+    today: date | None
+
+    def context(self, read: ReadTable) -> Context:
+        """For mapping the sample; `read` is tables.reader.read_table."""
+        return Context(read, scope=self.scope, repositories=self.repositories, timezone=self.timezone, today=self.today)
 
 
 def records_as_json(mapped: Mapped) -> dict[str, object]:
@@ -56,13 +65,12 @@ def sample_differences(
     unknown = sorted(set(wanted) - set(_KEYS))
     if unknown:
         return (f'the expected records have an unknown key "{unknown[0]}"',)
-    given = _given(wanted.get("given", {}))
+    given = read_given(wanted.get("given", {}))
     if given is None:
-        return ('"given" is not an object of scope, repositories, timezone and charset',)
+        return ('"given" is not an object of scope, repositories, timezone, charset and today',)
     attachment = Attachment(name, content, "", given.charset, depth=0, body=False)
-    context = Context(read, scope=given.scope, repositories=given.repositories, timezone=given.timezone)
     try:
-        found = records_as_json(map_attachment(attachment, definition, context))
+        found = records_as_json(map_attachment(attachment, definition, given.context(read)))
     except ConfigurationError as error:
         return (str(error),)
     differences = [text for key in found if key in wanted for text in _differences(key, wanted[key], found[key])]
@@ -81,17 +89,24 @@ def _cited(problem: Problem) -> str:
     return f"line {problem.origin.line}: {problem.text}" if problem.origin.line else problem.text
 
 
-def _given(value: object) -> _Given | None:
-    if not isinstance(value, dict) or not set(value) <= set(_Given._fields):
+def read_given(value: object) -> Given | None:
+    """What stands under `given` in an expected file; None when it is off."""
+    if not isinstance(value, dict) or not set(value) <= set(Given._fields):
         return None
     repositories = value.get("repositories", {})
-    scope, timezone, charset = (value.get(key, "") for key in ("scope", "timezone", "charset"))
+    scope, timezone, charset, today = (value.get(key, "") for key in ("scope", "timezone", "charset", "today"))
     if not isinstance(repositories, dict):
         return None
-    if not all(isinstance(text, str) for text in (scope, timezone, charset, *repositories, *repositories.values())):
+    if not all(
+        isinstance(text, str) for text in (scope, timezone, charset, today, *repositories, *repositories.values())
+    ):
         return None
     parsed = parse_scope(scope)
-    return _Given(parsed, repositories, timezone, charset) if parsed or not scope else None
+    try:
+        day = date.fromisoformat(today) if today else None
+    except ValueError:
+        return None
+    return Given(parsed, repositories, timezone, charset, day) if parsed or not scope else None
 
 
 def _differences(place: str, wanted: object, found: object) -> list[str]:

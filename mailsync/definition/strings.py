@@ -13,6 +13,7 @@ from mailsync.definition.filters import FilterFault, compile_pattern
 from mailsync.definition.model import Function, Translation
 
 Text = Callable[[str], str]
+_LONGEST = 4096
 
 
 def part_function(start: int, end: int) -> Text:
@@ -35,7 +36,7 @@ def pattern_function(regex: str) -> Text:
 
 def string_function(function: Function) -> Text:
     """The function by its name."""
-    name, said, number = function
+    name, said, number, end = function
     made: dict[str, Text] = {
         "upper": str.upper,
         "lower": str.lower,
@@ -46,6 +47,8 @@ def string_function(function: Function) -> Text:
         "prepend": lambda text: said + text if text else text,
         "append": lambda text: text + said if text else text,
         "pad": lambda text: text.rjust(number, said) if text else text,
+        "pad_right": lambda text: text.ljust(number, said) if text else text,
+        "substring": itemgetter(slice(number, end)),
         "max": itemgetter(slice(number)),
     }
     return made[name]
@@ -60,7 +63,10 @@ def translate(value: str, table: Sequence[Translation]) -> str:
 
 
 def translated(value: str, result: str) -> str:
-    """The result with `*` = the value, `~` = its character at that position, `^` = that character dropped."""
+    """The result with `*` = the value, `~` = its character at that position, `^` = that character dropped.
+
+    At most 4,096 characters, which is more than any field holds: translations of translations would multiply.
+    """
     found = []
     for place, character in enumerate(result):
         if character == "*":
@@ -69,4 +75,4 @@ def translated(value: str, result: str) -> str:
             found.append(value[place : place + 1])
         elif character != "^":
             found.append(character)
-    return "".join(found)
+    return "".join(found)[:_LONGEST]

@@ -137,7 +137,16 @@ def _letter(world: World, asked: Asked, audience: Audience, summary: Summary) ->
     site = world.site
     templates = environment(site=site.templates, cache=site.state / "templates")
     verdict = asked.verdict
-    facts = ReplyFacts(verdict.message_id, verdict.subject, verdict.from_address, asked.received, world.now())
+    kept = world.archive.find(asked.run)
+    facts = ReplyFacts(
+        message_id=verdict.message_id,
+        subject=verdict.subject,
+        sender=verdict.from_address,
+        received=asked.received,
+        answered=world.now(),
+        method=verdict.method,
+        kept=asked.run.hex() if kept else "",
+    )
     rendered = render(templates, audience.template, summary=summary, facts=facts)
     return Letter(audience.name, _recipients(audience, asked), rendered)
 

@@ -52,7 +52,7 @@ def _run(world: World, route: Route, extract: Attachment, definition: Definition
         begun = world.journal.begin(run, mail=identity, route=route.name, verdict=to_json(verdict), now=world.now())
         asked = Asked(run, route, verdict, OriginalMail(), begun.first_seen)
         try:
-            report = file_report(extract, definition, route, world.site)
+            report = file_report(extract, definition, route, world.site, now=begun.first_seen)
             facts = settle(Job(run, route, begun.first_seen, report), world.journal, world.server)
             summary = answer(world, asked, facts) if mailed else summarise(facts)
         except MailsyncError:

@@ -47,7 +47,7 @@ def foresee(mail: bytes, envelope: Envelope, world: World) -> Foreseen:
 
 def _decided(intake: Intake, world: World) -> Foreseen:
     route = next(one for one in world.site.routes if one.name == intake.verdict.route)
-    report = mail_report(intake.mail, intake.verdict, route, world.site)()
+    report = mail_report(intake.mail, intake.verdict, route, world.site, now=world.now())()
     stale: list[Scope] = []
 
     def refresh(scope: Scope) -> Snapshot:

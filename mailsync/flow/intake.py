@@ -8,6 +8,7 @@
 
 how an attempt ends                                    status
 done, held, ignored, a duplicate                       0
+overtaken by a newer report of its source              0: held, and told which scopes are done
 a condition outside the mail (TemporaryError, ...)     75; after `give_up` held, and told which scopes are done
 anything else, the deadline too: first, second time    75
 anything else, third time                              0: held with its traceback, the operator is told
@@ -138,10 +139,14 @@ def _attempt(intake: Intake, world: World) -> Ending:
 
 def _tried(intake: Intake, world: World, begun: Run) -> Ending:
     """One attempt at a mail that is to be processed, however it ends."""
+    from mailsync.client.link import OvertakenError
+
     if begun.crashes > MOST_CRASHES:
         return _give_up(intake, world, begun, _KILLED, trace=_KILLED)
     try:
         return _process(intake, world, begun)
+    except OvertakenError as error:
+        return _give_up(intake, world, begun, f"overtaken: {error.text}")
     except DeadlineError as error:
         # Not while waiting for the server or sendmail (world.py): the mail itself takes that long.
         if begun.crashes < MOST_CRASHES:
@@ -165,7 +170,7 @@ def _process(intake: Intake, world: World, begun: Run) -> Ending:
     from mailsync.flow.settle import Job, settle
 
     asked = _asked(intake, world, begun)
-    report = mail_report(intake.mail, intake.verdict, asked.route, world.site)
+    report = mail_report(intake.mail, intake.verdict, asked.route, world.site, now=begun.first_seen)
     try:
         facts = settle(Job(intake.run, asked.route, begun.first_seen, report), world.journal, world.server)
     finally:

@@ -15,14 +15,22 @@ from mailsync.config.definitions import load_definitions
 from mailsync.config.route import Route
 from mailsync.config.site import Site
 from mailsync.core.model import Attachment, Mapped, Origin, Problem, Scope
-from mailsync.core.plan import PlanRules
+from mailsync.core.plan import ChangeRule, PlanRules
 from mailsync.definition.claim import Ambiguous, Claimed, MailFacts, claim
+from mailsync.definition.days import day_of
+from mailsync.definition.filters import Filter
 from mailsync.definition.mapping import Context, map_attachment
-from mailsync.definition.model import Definition
+from mailsync.definition.model import ChangeSkip, Definition
 from mailsync.flow.settle import Report
 from mailsync.mail.unpack import Unpacked, unpack
 from mailsync.mail.verdict import Verdict
 from mailsync.tables.reader import first_lines, read_table
+
+_NO_ATTACHMENT = Problem(
+    Origin(),
+    "the mail has no attachment that may be a report, and no definition claims its body",
+    'a report in the body is read by a definition with claim: {attachment: "(body)"}',
+)
 
 
 class Claims(NamedTuple):
@@ -33,26 +41,40 @@ class Claims(NamedTuple):
     notes: tuple[Problem, ...]
 
 
-def mail_report(mail: bytes, verdict: Verdict, route: Route, site: Site) -> Callable[[], Report]:
-    """The function that reads a mail's attachments, once however often it is called."""
+def mail_report(mail: bytes, verdict: Verdict, route: Route, site: Site, *, now: int) -> Callable[[], Report]:
+    """The function that reads a mail's attachments, once however often it is called.
+
+    `now` is when the mail was first seen (Unix time): what a definition makes of today is the same at every attempt.
+    """
 
     @cache
     def report() -> Report:
         tiers = load_definitions(site).tiers(route)
         unpacked = unpack(mail, site.limits.unpack)
-        facts = MailFacts(verdict.subject, verdict.from_address)
+        attached = any(not one.body for one in unpacked.attachments)
+        facts = MailFacts(verdict.subject, verdict.from_address, attached)
         claims = _claims(unpacked.attachments, lambda one: claim(one, facts, tiers, first_lines=first_lines))
-        return _report(claims, unpacked, route, site, verdict.message_id)
+        if not any((claims.claimed, claims.problems, claims.notes, unpacked.problems)):
+            claims = claims._replace(notes=(_NO_ATTACHMENT,))
+        return _report(
+            claims,
+            unpacked,
+            _context(claims, route, site, now)._replace(mail=verdict.message_id, subject=verdict.subject),
+            route,
+        )
 
     return report
 
 
-def file_report(attachment: Attachment, definition: Definition, route: Route, site: Site) -> Callable[[], Report]:
-    """The function that reads one extract with the definition it was handed over with, once."""
+def file_report(
+    attachment: Attachment, definition: Definition, route: Route, site: Site, *, now: int
+) -> Callable[[], Report]:
+    """The function that reads one extract with the definition it was handed over with, once; `now` in Unix time."""
 
     @cache
     def report() -> Report:
-        return _report(Claims(((attachment, definition),), (), ()), Unpacked((), (), ()), route, site, "")
+        claims = Claims(((attachment, definition),), (), ())
+        return _report(claims, Unpacked((), (), ()), _context(claims, route, site, now), route)
 
     return report
 
@@ -78,25 +100,47 @@ def _nearest(found: object) -> str:
     return f"nearest: {nearest}, but {why}" if nearest else why
 
 
-def _report(claims: Claims, unpacked: Unpacked, route: Route, site: Site, message_id: str) -> Report:
-    context = Context(
+def _context(claims: Claims, route: Route, site: Site, now: int) -> Context:
+    # The zone may be one that this machine does not know: that matters only where it is needed.
+    by_date = any(definition.by_date for _, definition in claims.claimed)
+    return Context(
         read=read_table,
-        mail=message_id,
         scope=route.scope,
         repositories=route.repositories,
         timezone=route.timezone,
         limits=site.limits.rows,
+        today=day_of(now, route.timezone) if by_date else None,
     )
-    mapped = tuple(map_attachment(attachment, definition, context) for attachment, definition in claims.claimed)
+
+
+def _report(claims: Claims, unpacked: Unpacked, context: Context, route: Route) -> Report:
+    mapped = _map(claims.claimed, context)
     definitions = {definition.name: definition for _, definition in claims.claimed}
     return Report(
         mapped=mapped,
         problems=(*unpacked.problems, *claims.problems),
         notes=(*unpacked.notes, *claims.notes),
         digest=hashlib.sha256("".join(sorted(one.digest for one in definitions.values())).encode()).hexdigest(),
-        source=f"{route.name}/{'+'.join(sorted(definitions))}",
+        source=_source(route, definitions),
         rules=lambda scope: _rules(scope, mapped, definitions, route),
     )
+
+
+def _map(claimed: Iterable[tuple[Attachment, Definition]], context: Context) -> tuple[Mapped, ...]:
+    """Every attachment mapped in turn: how many scopes a mail may speak of is a limit of all of them together."""
+    mapped = []
+    for attachment, definition in claimed:
+        mapped.append(map_attachment(attachment, definition, context))
+        spoken = context.spoken.union(records.scope for records in mapped[-1].records)
+        context = context._replace(spoken=spoken)
+    return tuple(mapped)
+
+
+def _source(route: Route, definitions: dict[str, Definition]) -> str:
+    """What keeps the order of reports; a definition that lists events says `overtaken: apply`, and is in none."""
+    if any(definition.overtaken == "apply" for definition in definitions.values()):
+        return ""
+    return f"{route.name}/{'+'.join(sorted(definitions))}"
 
 
 def _rules(scope: Scope, mapped: Iterable[Mapped], definitions: dict[str, Definition], route: Route) -> PlanRules:
@@ -107,4 +151,12 @@ def _rules(scope: Scope, mapped: Iterable[Mapped], definitions: dict[str, Defini
         add_unknown=route.add_unknown,
         confirms=bool(speaking) and all(one.confirms for one in speaking),
         inventory_of=places.pop() if len(places) == 1 else "",
+        changes=tuple(_change_rule(skip) for one in speaking for skip in one.change_skips),
     )
+
+
+def _change_rule(skip: ChangeSkip) -> ChangeRule:
+    def matches(filters: tuple[Filter, ...]) -> Callable[[str], bool]:
+        return lambda text: any(one.matches(text) for one in filters)
+
+    return ChangeRule(matches(skip.proposed), matches(skip.target), matches(skip.current), skip.reason)

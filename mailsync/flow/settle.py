@@ -6,7 +6,8 @@ journalled in one transaction. From then on the journal leads: a batch without a
 answer of the server           what follows
 outcome                        kept
   ... with conflicts           the next round: the scope is synced and planned again; the last round's stay problems
-601, 602 (stale)               nothing was recorded: the chapter is dropped, and the same round planned again
+601, 602, 605 (stale)          nothing was recorded: the chapter is dropped, and the same round planned again
+606 (overtaken)                a newer report of this source was applied: the run ends here (OvertakenError)
 604: the id was used before     its effects stand, what they were is not known here: the next round plans what is left
 none                           75; the next attempt goes on here
 """
@@ -43,7 +44,7 @@ class Server(Protocol):
         ...
 
     def apply(self, body: bytes) -> Outcome:
-        """The outcome of the encoded batch. Raises StaleError, ReusedError or TemporaryError."""
+        """The outcome of the encoded batch. Raises StaleError, ReusedError, OvertakenError or TemporaryError."""
         ...
 
 
@@ -51,6 +52,7 @@ class Report(NamedTuple):
     """What was read: the mapped attachments, and what is wrong or worth telling of the mail itself.
 
     `digest` names the definitions that read it, `rules` are what they and the route say about planning a scope.
+    `source` is what the server keeps the order of reports by, "" for one that lists events rather than a state.
     """
 
     mapped: tuple[Mapped, ...]
@@ -129,17 +131,17 @@ def facts_of(journal: Journal, run: RunId, unfinished: str = "") -> Facts:
         return Facts(route=kept.route if kept else "", run=run.hex(), plan="")
     facts = facts_from_json(kept.report)
     rounds = []
-    contexts: dict[Scope, Context] = {}
+    contexts: list[Context] = []
     left: list[Unfinished] = []
     for chapter in journal.chapters(run):
         decided = from_json(Decided, chapter.plan)
         outcomes = [_outcome(batch) for batch in journal.batches(run) if batch.chapter == chapter.chapter]
         rounds.append(_applied(decided.plan, [one for one in outcomes if one is not None]))
-        contexts[decided.plan.scope] = decided.context
+        contexts.append(decided.context)
         reason = decided.objection or (unfinished if None in outcomes else "")
         left = [one for one in left if one.scope != decided.plan.scope]
         left += [Unfinished(decided.plan.scope, reason)] if reason else []
-    return facts._replace(rounds=tuple(rounds), contexts=tuple(contexts.values()), unfinished=tuple(left))
+    return facts._replace(rounds=tuple(rounds), contexts=tuple(contexts), unfinished=tuple(left))
 
 
 class _Course:

@@ -10,6 +10,7 @@ import binascii
 import re
 
 from mailsync.mail.headers import Headers
+from mailsync.mail.shown import UNSEEN
 
 _MAX_FIELD = 4_096  # an address field or a subject beyond it is cut before it is read
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9._-]{1,255}\Z", re.ASCII)
@@ -19,7 +20,7 @@ _NAMED = re.compile(r"[^<>:;()]*<([^<>]*)>\s*\Z")
 _CHARSET = re.compile(r"(?:utf|iso|us-ascii|ascii|windows|cp|koi8|latin|mac|big5|gb|euc|shift|ks_c|tis)", re.ASCII)
 # RFC 2047 section 2: =?charset*language?encoding?text?=
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{0,20})?\?([bBqQ])\?([!->@-~ ]{0,1000})\?=", re.ASCII)
-_NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+_NOT_SHOWN = re.compile(f"[{UNSEEN}]+")
 
 
 def from_address(headers: Headers) -> tuple[str, str]:
@@ -80,7 +81,7 @@ def decode_words(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """The text on one line, without control characters and without marks that change the direction of writing."""
+    """The text on one line, without control characters and without anything unseen in it."""
     return " ".join(_NOT_SHOWN.sub(" ", text).split())
 
 

@@ -8,6 +8,7 @@ gigabytes of dictionary).
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -72,20 +73,24 @@ def unzip(data: bytes, allowance: Allowance) -> Archive | Unreadable:
     names = archive.namelist()
     if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
         return Unreadable("it is an Office file, which is not read", "save the sheet as CSV and send that")
-    return Archive(len(names), _members(archive, len(data), allowance))
+    return Archive(len(names), _members(archive, allowance))
 
 
-def _members(archive: ZipFile, size: int, allowance: Allowance) -> Iterator[Member]:
+def _members(archive: ZipFile, allowance: Allowance) -> Iterator[Member]:
     left = allowance.size
+    starts = [*sorted(entry.header_offset for entry in archive.infolist()), archive.start_dir]
     for entry in archive.infolist():
         if entry.is_dir():
             continue
-        content = _member(archive, entry, size, allowance._replace(size=left))
+        # The directory may claim any compressed size: a file has no more bytes than there are before the next one.
+        following = bisect_right(starts, entry.header_offset, hi=len(starts) - 1)
+        room = starts[following] - entry.header_offset
+        content = _member(archive, entry, min(entry.compress_size, room), allowance._replace(size=left))
         left -= len(content) if isinstance(content, bytes) else 0
         yield Member(entry.filename, content)
 
 
-def _member(archive: ZipFile, entry: ZipInfo, size: int, allowance: Allowance) -> bytes | Unreadable:
+def _member(archive: ZipFile, entry: ZipInfo, compressed: int, allowance: Allowance) -> bytes | Unreadable:
     from zipfile import BadZipFile
 
     if entry.flag_bits & _ENCRYPTED:
@@ -94,8 +99,7 @@ def _member(archive: ZipFile, entry: ZipInfo, size: int, allowance: Allowance) -
         return Unreadable("its compression method is not read", "let the program write an ordinary zip file")
     try:
         with archive.open(entry) as stream:
-            # The directory may claim any compressed size; more than the whole archive it cannot be.
-            return _bounded(_pieces(stream), min(entry.compress_size, size), allowance)
+            return _bounded(_pieces(stream), compressed, allowance)
     except (BadZipFile, zlib.error, EOFError, ValueError, OSError, OverflowError, NotImplementedError):
         return Unreadable("it is damaged or cut off", _AGAIN)
 
@@ -110,17 +114,22 @@ def _inflate(data: bytes) -> Iterator[bytes]:
             if not chunk:
                 raise EOFError
             position += len(chunk)
-            while piece := stream.decompress(chunk, _PIECE):
-                yield piece
-                # What is left of the chunk is the next stream's: `unconsumed_tail` may still show it.
-                if stream.eof:
-                    break
-                chunk = stream.unconsumed_tail
+            yield from _drained(stream, chunk)
         position -= len(stream.unused_data)
         # Tapes and some tools fill up with zeros.
         if position == len(data) or (data[position] == 0 and not data[position:].strip(b"\0")):
             return
     raise zlib.error("too many streams")
+
+
+def _drained(stream: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
+    """All that comes out of a stream with this chunk."""
+    while piece := stream.decompress(chunk, _PIECE):
+        yield piece
+        # Then the rest of the chunk is another stream's, and not to be fed to this one again.
+        if stream.eof:
+            return
+        chunk = stream.unconsumed_tail
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:

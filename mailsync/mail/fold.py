@@ -2,9 +2,14 @@
 
 A MIME parser looks at every line of a mail to find boundaries: 20 ms and 8 MB of memory for each megabyte of it. But a
 boundary can only stand on a line that begins with `--` and a boundary the mail declares, so whatever lies between two
-such lines, beyond the first `_KEEP` bytes (the part's header, and those of mails forwarded in it), is one opaque run.
-Each long run is replaced by a line with a marker the mail does not contain; `restore` replaces the markers by views of
-the mail. Nothing is decided here: the parser sees the same structure, with shorter bodies.
+such lines, beyond a header, is one opaque run. Each long run is replaced by a line with a marker the mail does not
+contain; `restore` replaces the markers by views of the mail. Nothing is decided here: the parser sees the same
+structure, with shorter bodies, and every line of every header.
+
+between two such lines                         set aside
+nothing blank: it may all be a header          nothing
+the header may announce a mail in this part    nothing: another header follows the first, however long
+otherwise                                      what follows the first blank line, which ends any header
 """
 
 from __future__ import annotations
@@ -14,10 +19,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
-_KEEP = 32_768
 _SHORTEST = 32_768  # a shorter run is cheaper to parse than to set aside
 _MAX_DECLARED = 50
 _MAX_DELIMITERS = 20_000
+_BLANK = re.compile(rb"\n\r?\n")
 # White space may stand around the sign, and the field be folded there.
 _DECLARED = re.compile(rb'boundary[ \t]{0,80}=(?:\r?\n?[ \t]){0,80}"?([^"\\;\s]{0,100})', re.IGNORECASE)
 
@@ -30,7 +35,7 @@ class Folded(NamedTuple):
     runs: tuple[memoryview, ...]
 
 
-def fold(mail: bytes, start: int = 0, *, keep: int = _KEEP, shortest: int = _SHORTEST) -> Folded:
+def fold(mail: bytes, start: int = 0, *, shortest: int = _SHORTEST) -> Folded:
     """The mail from `start` on, with every opaque run of at least `shortest` bytes replaced by a marker."""
     marker, delimiters = _marker(mail), _delimiters(mail, start)
     if not marker or delimiters is None:
@@ -39,7 +44,7 @@ def fold(mail: bytes, start: int = 0, *, keep: int = _KEEP, shortest: int = _SHO
     skeleton: list[bytes] = []
     view = memoryview(mail)
     position = start
-    for begin, end in _opaque(mail, start, delimiters, keep):
+    for begin, end in _opaque(mail, start, delimiters):
         if end - begin >= shortest:
             skeleton += (bytes(view[position:begin]), marker + b"%d;" % len(runs))
             runs.append(view[begin:end])
@@ -58,25 +63,31 @@ def restore(folded: Folded, text: bytes) -> bytes:
     return b"".join(pieces) if others else text
 
 
-def _opaque(mail: bytes, start: int, delimiters: list[int], keep: int) -> Iterator[tuple[int, int]]:
-    """(begin, end) of what lies between possible boundaries, from the start of a line to before a line's end."""
+def _opaque(mail: bytes, start: int, delimiters: list[int]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of what lies between possible boundaries and beyond a header, whole lines but for the last's end."""
     position = start
     for delimiter in (*delimiters, len(mail)):
         # The line end before a boundary belongs to it (RFC 2046 section 5.1.1).
         tail = mail[max(delimiter - 2, start) : delimiter]
         end = delimiter - (len(tail) if tail == b"\r\n" else tail.endswith((b"\n", b"\r")))
-        begin = mail.find(b"\n", position + keep, end) + 1
-        if begin:
-            yield begin, end
+        blank = _BLANK.search(mail, position, end)
+        if blank and b"message/" not in mail[position : blank.start()].lower():
+            yield blank.end(), end
         position = delimiter
 
 
 def _delimiters(mail: bytes, start: int) -> list[int] | None:
-    """Where the lines begin that may be boundaries, ascending; None when they are too many to be worth folding."""
+    """Where the lines begin that may be boundaries, ascending; None when they are too many to be worth folding.
+
+    None for a digest too: its parts are mails without saying so.
+    """
+    lower = mail.lower()
+    if b"multipart/digest" in lower:
+        return None
     # A parser that takes a lone CR for a line end finds boundaries there too.
     breaks = (b"\n", b"\r") if b"\r--" in mail else (b"\n",)
     found: set[int] = set()
-    for line_break, prefix in product(breaks, _declared(mail)):
+    for line_break, prefix in product(breaks, _declared(mail, lower)):
         position = mail.find(line_break + prefix, start)
         while position >= 0:
             found.add(position + 1)
@@ -86,9 +97,8 @@ def _delimiters(mail: bytes, start: int) -> list[int] | None:
     return sorted(found)
 
 
-def _declared(mail: bytes) -> set[bytes]:
-    """What a boundary line begins with, for every boundary the mail may declare anywhere."""
-    lower = mail.lower()
+def _declared(mail: bytes, lower: bytes) -> set[bytes]:
+    """What a boundary line begins with, for every boundary the mail, `lower` in lower case, may declare anywhere."""
     found: set[bytes] = set()
     position = -1
     for _ in range(_MAX_DECLARED):

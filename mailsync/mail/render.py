@@ -19,11 +19,13 @@ from mailsync.core.summary import Summary
 from mailsync.mail.moves import moves_csv
 from mailsync.mail.shown import plural
 from mailsync.mail.view import ReplyFacts, View, view_of
+from mailsync.mail.wording import courier_subject
 
 if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Environment
 
-TEMPLATES = ("operator", "courier", "auditor")
+COURIER = "courier"
+TEMPLATES = ("operator", COURIER, "auditor")
 
 
 class Rendered(NamedTuple):
@@ -67,6 +69,8 @@ def render(templates: Environment, name: str, *, summary: Summary, facts: ReplyF
     Raises ConfigurationError with the template's file and line when a template is missing or wrong.
     """
     view = view_of(summary, facts)
+    if name == COURIER:
+        view = view._replace(subject=courier_subject(summary))
     return Rendered(
         subject=view.subject,
         text=_settled(_render(templates, f"{name}.txt.j2", view)),

@@ -27,8 +27,12 @@ _MAX_PRESENTED = 4
 # 26 base32 digits are 130 bits; the id may have dots, the token has none.
 _PRESENTED = re.compile(r"([A-Za-z0-9_.-]{1,32})\.([a-z2-7]{26,52})\Z", re.ASCII)
 _RUN = re.compile(r"[^\s@]+@?")
-# Not within a longer run of letters and digits: run ids are hex, and must stay readable.
-_BARE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z2-7]{26,52}(?![A-Za-z0-9])", re.ASCII)
+# A token may touch other letters and digits; run ids are hex, which hardly any token is, and must stay readable.
+_LONG_WORD = re.compile(r"[A-Za-z0-9]{26,}", re.ASCII)
+_TOKEN_WITHIN = re.compile(r"[A-Za-z2-7]{26}", re.ASCII)
+_BARE = re.compile(r"[A-Za-z2-7]{26,52}\Z", re.ASCII)
+_HEX = re.compile(r"[0-9A-Fa-f]+\Z", re.ASCII)
+_EXTENSION = re.compile(r"\+[A-Za-z0-9_.-]{1,32}\.[A-Za-z2-7]{26,}", re.ASCII)
 
 
 class Presented(NamedTuple):
@@ -113,7 +117,12 @@ def redact(text: str) -> str:
 
     Cut a text to length only afterwards: half a token is not recognised.
     """
-    return _BARE.sub("...", _RUN.sub(_redact_address, text))
+    return _LONG_WORD.sub(_redact_word, _RUN.sub(_redact_address, text))
+
+
+def redact_extensions(text: str) -> str:
+    """The text with every `+ID.TOKEN` in it as `+...`, and nothing else: for addresses and ids that must stay whole."""
+    return _EXTENSION.sub("+...", text)
 
 
 def _authenticate_token(condition: TokenOf, presented: tuple[Presented, ...]) -> Authentication:
@@ -137,6 +146,12 @@ def extension(recipient: str) -> str:
         return ""
     _, plus, extension = local.partition("+")
     return extension if plus or at else local
+
+
+def _redact_word(match: re.Match[str]) -> str:
+    word = match[0]
+    hidden = _BARE.match(word) or (_TOKEN_WITHIN.search(word) and not _HEX.match(word))
+    return "..." if hidden else word
 
 
 def _redact_address(match: re.Match[str]) -> str:

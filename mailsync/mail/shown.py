@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 
 MAX_TEXT = 300
-# C0, C1, zero-width and bidirectional controls, line and paragraph separators, lone surrogates.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+# What is never shown, as the inside of a pattern's brackets: C0 and C1, the soft hyphen, joiners and fillers without a
+# glyph, zero-width and bidirectional controls, line and paragraph separators, lone surrogates, annotations, tags.
+UNSEEN = (
+    "\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff\ud800-\udfff"
+)
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 _SPACES = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
 
 

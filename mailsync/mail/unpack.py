@@ -77,7 +77,7 @@ def unpack(mail: bytes, limits: UnpackLimits) -> Unpacked:
     if not unpacking.attachments and any(_repeats_body(leaf) for leaf in leaves):
         unpacking.note(BODY, "the body is HTML only, which is not read")
     problems = _first(unpacking.problems, "cannot be read either", "send a simpler mail")
-    return Unpacked(tuple(unpacking.attachments), problems, _first(unpacking.notes, "have notes of this kind", ""))
+    return Unpacked(tuple(unpacking.attachments), problems, _first(unpacking.notes, "are noted like these", ""))
 
 
 class _Unpacking:

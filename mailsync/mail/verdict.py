@@ -26,7 +26,7 @@ from typing import NamedTuple
 from mailsync.mail.address import decode_words, from_address, shown
 from mailsync.mail.headers import Headers
 from mailsync.mail.loop import OwnMarks, loop_reason
-from mailsync.mail.sender import Condition, authenticate, extension, presented_tokens, redact
+from mailsync.mail.sender import Condition, authenticate, extension, presented_tokens, redact, redact_extensions
 
 Matcher = Callable[[str], bool]
 _CHUNK = 1 << 20
@@ -94,9 +94,9 @@ def judge(headers: Headers, envelope: Envelope, rules: Iterable[RouteRule], own:
     verdict = Verdict(
         action=Action.HOLD,
         reason="",
-        message_id=shown("".join(headers.first("message-id").split()))[:_MAX_MESSAGE_ID],
+        message_id=redact_extensions(shown("".join(headers.first("message-id").split())))[:_MAX_MESSAGE_ID],
         subject=redact(decode_words(headers.first("subject"))),
-        from_address=address,
+        from_address=redact_extensions(address),
         recipient_shown=redact(shown(recipient)),
     )
     if headers.fault:
@@ -106,11 +106,11 @@ def judge(headers: Headers, envelope: Envelope, rules: Iterable[RouteRule], own:
         return verdict._replace(reason=loop, notify=False)
     if no_address:
         return verdict._replace(reason=no_address)
-    rule = next((rule for rule in rules if _matches(rule, recipient, verdict)), None)
+    rule = next((rule for rule in rules if _matches(rule, recipient, address, verdict.subject)), None)
     if rule is None:
         reason = f"no route matches (recipient {verdict.recipient_shown or 'unknown'}, from {redact(address)})"
         return verdict._replace(reason=reason, notify=not _null_return_path(headers, envelope))
-    return _admit(verdict, rule, recipient, headers)
+    return _admit(verdict, rule, recipient, address, headers)
 
 
 def identity(headers: Headers, mail: bytes) -> tuple[bytes, ...]:
@@ -124,9 +124,8 @@ def identity(headers: Headers, mail: bytes) -> tuple[bytes, ...]:
     return (*(text.encode("latin-1") for text in named), _body_digest(mail, headers.body_offset))
 
 
-def _admit(verdict: Verdict, rule: RouteRule, recipient: str, headers: Headers) -> Verdict:
+def _admit(verdict: Verdict, rule: RouteRule, recipient: str, address: str, headers: Headers) -> Verdict:
     """The verdict once a route is found: its senders and its authentication decide."""
-    address = verdict.from_address
     if not any(matches(address) for matches in rule.senders):
         return verdict._replace(reason=f"{redact(address)} is not among the senders of route {rule.name}")
     proof = authenticate(rule.authenticate, presented_tokens(recipient, headers))
@@ -141,16 +140,16 @@ def _admit(verdict: Verdict, rule: RouteRule, recipient: str, headers: Headers) 
     )
 
 
-def _matches(rule: RouteRule, recipient: str, verdict: Verdict) -> bool:
+def _matches(rule: RouteRule, recipient: str, address: str, subject: str) -> bool:
     if rule.recipient is not None:
         if "@" in recipient:
             if not rule.recipient(recipient):
                 return False
         elif rule.extension is None or not recipient or not rule.extension(extension(recipient)):
             return False
-    if rule.from_ is not None and not rule.from_(verdict.from_address):
+    if rule.from_ is not None and not rule.from_(address):
         return False
-    return rule.subject is None or rule.subject(verdict.subject)
+    return rule.subject is None or rule.subject(subject)
 
 
 def _recipient(headers: Headers, envelope: Envelope) -> str:

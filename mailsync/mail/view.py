@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from mailsync.core.model import Count, Mapped, Problem
@@ -17,17 +18,23 @@ from mailsync.core.tally import NOWHERE
 from mailsync.mail.shown import one_line, plural
 from mailsync.mail.wording import advice, headline, moves_in, subject_line
 
-MAX_MOVES, MAX_PROBLEMS, MAX_CHANGES, MAX_NOTES = 200, 50, 100, 20
+MAX_MOVES, MAX_PROBLEMS, MAX_CHANGES, MAX_NOTES, MAX_STATES = 200, 50, 100, 20, 100
 
 
 class ReplyFacts(NamedTuple):
-    """What a reply says about the mail it answers; times are seconds since 1970. Texts have no token in them."""
+    """What a reply says about the mail it answers; times are seconds since 1970. Texts have no token in them.
+
+    `method` is how the mail was authenticated (`token nightly`), `kept` the name its file in the audit Maildir begins
+    with; both may be empty.
+    """
 
     message_id: str
     subject: str
     sender: str
     received: int
     answered: int
+    method: str = ""
+    kept: str = ""
 
 
 class Figure(NamedTuple):
@@ -59,7 +66,7 @@ class Findings(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A from -> to pair: `action` is `Send`, `Bring back` or `Move`; of `total` moves the first are listed."""
+    """A from -> to pair as in summary.Leg: `action` is `Send`, `Bring back` or `Move`; the first moves are listed."""
 
     scope: str
     action: str
@@ -136,6 +143,8 @@ class View(NamedTuple):
     objections: tuple[str, ...]
     moved: int
     routes: tuple[Route, ...]
+    cancelled: tuple[Route, ...]
+    seen: tuple[Route, ...]
     waiting: int
     pending: tuple[Route, ...]
     changes: Changes
@@ -160,14 +169,13 @@ def view_of(summary: Summary, facts: ReplyFacts) -> View:
         route=one_line(summary.route),
         run=one_line(summary.run),
         plan=one_line(summary.plan),
-        states=tuple(
-            State(str(one.scope), one.done, one_line(one.reason) or "done", _versions(one.first, one.last))
-            for one in summary.states
-        ),
+        states=_states(summary),
         figures=_figures(summary),
         objections=tuple(one_line(one.text) for one in summary.objections),
         moved=moved,
         routes=_routes(summary.legs),
+        cancelled=_routes(summary.cancelled),
+        seen=_routes(summary.seen),
         waiting=waiting,
         pending=_routes(summary.pending),
         changes=_changes(summary),
@@ -177,12 +185,31 @@ def view_of(summary: Summary, facts: ReplyFacts) -> View:
         sources=tuple(_source(one) for one in summary.attachments),
         advice=advice(summary),
         mail=facts._replace(
-            message_id=one_line(facts.message_id), subject=one_line(facts.subject), sender=one_line(facts.sender)
+            message_id=one_line(facts.message_id),
+            subject=one_line(facts.subject),
+            sender=one_line(facts.sender),
+            method=one_line(facts.method),
+            kept=one_line(facts.kept),
         ),
         received=_time(facts.received),
         answered=_time(facts.answered),
-        csv=max(moved, waiting) > MAX_MOVES,
+        csv=max(map(moves_in, (summary.legs, summary.cancelled, summary.seen, summary.pending))) > MAX_MOVES,
     )
+
+
+def _states(summary: Summary) -> tuple[State, ...]:
+    """Every scope; of too many, those not done first, and one line for the others."""
+    ordered = summary.states if len(summary.states) <= MAX_STATES else sorted(summary.states, key=lambda one: one.done)
+    listed = [
+        State(str(one.scope), one.done, one_line(one.reason) or "done", _versions(one.first, one.last))
+        for one in ordered[:MAX_STATES]
+    ]
+    others = ordered[MAX_STATES:]
+    if others:
+        undone = sum(not one.done for one in others)
+        text = f"{len(others)} more, {undone} of them not done" if undone else f"{len(others)} more, done"
+        listed.append(State("others", not undone, text, ""))
+    return tuple(listed)
 
 
 def _figures(summary: Summary) -> tuple[Figure, ...]:
@@ -195,12 +222,14 @@ def _figures(summary: Summary) -> tuple[Figure, ...]:
         Figure(counts.read, f"rows read in {plural(len(summary.attachments), 'attachment')}", 0),
         Figure(counts.matched, "match a volume", 0),
         Figure(counts.moved, "moved", 1),
-        Figure(counts.added, "added", 1),
+        Figure(counts.cancelled, "cancelled: to stay where they are", 1),
+        Figure(counts.seen, "seen elsewhere than expected", 1),
         Figure(counts.changed, "changed otherwise", 1),
         Figure(counts.confirmed, "confirmed where they are", 1),
         Figure(counts.unchanged, "unchanged", 1),
         Figure(counts.blocked, "not changed: locked or refused by the server", 1),
         Figure(counts.pending, "not applied", 1),
+        Figure(counts.added, "added to the server", 0),
         Figure(counts.unknown, "unknown to the server", 0),
         Figure(counts.refused, "cannot be used", 0),
         *(Figure(rows, f"skipped: {reason}", 0) for reason, rows in sorted(reasons.items())),
@@ -211,12 +240,16 @@ def _figures(summary: Summary) -> tuple[Figure, ...]:
 
 
 def _routes(legs: Iterable[Leg]) -> tuple[Route, ...]:
-    """Every leg with its count; the moves themselves only up to the bound on all of them together."""
+    """Every leg with its count; the moves themselves only up to the bound on all of them together.
+
+    Legs beyond as many have no room for a move: then the whole list is attached.
+    """
     room = MAX_MOVES
     routes = []
-    for leg in legs:
+    for leg in islice(legs, MAX_MOVES):
         moves = tuple(
-            Move(one_line(move.volume), one_line(move.description), one_line(move.origin)) for move in leg.moves[:room]
+            Move(one_line(move.volume), one_line(move.description), one_line(move.origin), one_line(move.move_date))
+            for move in leg.moves[:room]
         )
         room -= len(moves)
         action = (leg.direction or "move").capitalize()

@@ -1,18 +1,21 @@
 """What a reply says in sentences: its subject, its headline, and what to do next, each chosen by the verdict.
 
 Strategy: the words are here and not in the templates, so that mail, terminal and lists say the same. A subject has
-the verdict first and the route last, and loses figures rather than either when it grows too long.
+the verdict first and the route last, and loses figures rather than either when it grows too long. The courier's says
+what there is to do, and nothing of problems that are not the courier's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailsync.core.guard import Objection
 from mailsync.core.summary import Leg, Summary, Verdict, changed
 from mailsync.mail.shown import one_line, plural, shortened
 
 MAX_SUBJECT = 160
 _MAX_SCOPES = 3
+_OTHER_LIMITS = {"max_share_moved": "raise", "max_share_problems": "raise", "min_rows": "lower"}
 
 
 def subject_line(summary: Summary) -> str:
@@ -21,13 +24,27 @@ def subject_line(summary: Summary) -> str:
     if summary.verdict is Verdict.FAILED:
         undone_first = sorted(summary.states, key=lambda state: state.done)
         names = [f"{state.scope} {'done' if state.done else 'not done'}" for state in undone_first]
-    hidden = len(names) - _MAX_SCOPES
-    listed = names[:_MAX_SCOPES] + ([f"{hidden} more scopes"] if hidden > 0 else [])
     between = ", " if summary.verdict is Verdict.FAILED else " "
-    said = between.join(part for part in (", ".join(listed), ", ".join(_counted(summary))) if part)
-    text = one_line(f"[mailsync] {_word(summary)}: {said}")
-    route = one_line(f" ({summary.route})")
-    return shortened(text, MAX_SUBJECT - len(shortened(route, 60))) + shortened(route, 60)
+    said = between.join(part for part in (_some(names), ", ".join(_counted(summary))) if part)
+    return _bounded(f"[mailsync] {_word(summary)}: {said}", summary)
+
+
+def courier_subject(summary: Summary) -> str:
+    """The subject of a pick list: how much there is to move, and what was called off."""
+    scopes = _some(sorted({leg.scope for leg in (*summary.legs, *summary.cancelled)}))
+    moved, cancelled = moves_in(summary.legs), moves_in(summary.cancelled)
+    said = [f"{moved or 'nothing'} to move", *([f"{cancelled} cancelled"] if cancelled else [])]
+    return _bounded(f"[mailsync] pick list: {' '.join(part for part in (scopes, ', '.join(said)) if part)}", summary)
+
+
+def _some(names: list[str]) -> str:
+    hidden = len(names) - _MAX_SCOPES
+    return ", ".join(names[:_MAX_SCOPES] + ([f"{hidden} more scopes"] if hidden > 0 else []))
+
+
+def _bounded(text: str, summary: Summary) -> str:
+    route = shortened(one_line(f" ({summary.route})"), 60)
+    return shortened(one_line(text), MAX_SUBJECT - len(route)) + route
 
 
 def _word(summary: Summary) -> str:
@@ -39,14 +56,34 @@ def _word(summary: Summary) -> str:
 
 def _counted(summary: Summary) -> list[str]:
     counts = summary.counts
-    done = ((counts.moved, "moved"), (counts.added, "added"), (counts.changed, "changed"))
-    said = [f"{count} {word}" for count, word in (*done, (counts.confirmed, "confirmed")) if count]
+    done = (
+        (counts.moved, "moved"),
+        (counts.cancelled, "cancelled"),
+        (counts.seen, "seen elsewhere"),
+        (counts.added, "added"),
+        (counts.changed, "changed"),
+        (counts.confirmed, "confirmed"),
+    )
+    said = [f"{count} {word}" for count, word in done if count]
     if summary.verdict is Verdict.REFUSED:
-        said.append(f"{moves_in(summary.pending)} would move")
+        said.append(_refused(summary))
     if summary.verdict is Verdict.UNCHANGED:
         said.append(f"{counts.unchanged} unchanged")
     troubles = ((_problem_count(summary), "problem"), (len(summary.alerts), "alert"))
     return said + [plural(count, noun) for count, noun in troubles if count]
+
+
+def _refused(summary: Summary) -> str:
+    if _nothing_read(summary):
+        return "nothing could be read"
+    moves = moves_in(summary.pending)
+    return f"{moves} would move" if moves else f"{summary.counts.pending} not applied"
+
+
+def _nothing_read(summary: Summary) -> bool:
+    """True when no row of the mail could be used."""
+    counts = summary.counts
+    return counts.read == counts.skipped + counts.refused
 
 
 def headline(summary: Summary) -> str:
@@ -76,11 +113,7 @@ def advice(summary: Summary) -> tuple[str, ...]:
     """What to do next, verdict by verdict; nothing when nothing is to be done."""
     said = []
     if summary.verdict is Verdict.REFUSED:
-        said.append("If the report is wrong: correct it and send it again, as a new mail.")
-        said.append(
-            f"If it is right: raise the guard named above in route {one_line(summary.route)} of mailsync.yaml, "
-            "and send the report again, as a new mail."
-        )
+        said += _advice_nothing_read(summary) if _nothing_read(summary) else _advice_refused(summary)
     if summary.verdict is Verdict.FAILED:
         said.append(f"The mail is held; to look at it: mailsync held show {one_line(summary.run)[:16]}")
         said.append("When the cause is gone, send the report again, as a new mail: what is done is not done twice.")
@@ -92,3 +125,23 @@ def advice(summary: Summary) -> tuple[str, ...]:
     if summary.alerts:
         said.append("Look for the volumes listed under Alerts: they are not where they should be.")
     return tuple(said)
+
+
+def _advice_nothing_read(summary: Summary) -> list[str]:
+    sections = (("Problems", summary.problems), ("Notes", summary.notes))
+    named = " and ".join(name for name, found in sections if found) or "the figures above"
+    return [f"Nothing could be read: see {named}. Have the report sent again, as a new mail."]
+
+
+def _advice_refused(summary: Summary) -> list[str]:
+    limits = " and ".join(dict.fromkeys(_other_limit(one) for one in summary.objections))
+    place = f"in the guards of route {one_line(summary.route)} in mailsync.yaml"
+    return [
+        "If the report is wrong: correct it and send it again, as a new mail.",
+        f"If it is right: {limits} {place}, and send the report again, as a new mail.",
+    ]
+
+
+def _other_limit(objection: Objection) -> str:
+    """What lets a refused report pass: `raise max_share_moved`."""
+    return f"{_OTHER_LIMITS.get(objection.guard, 'change')} {objection.guard}"

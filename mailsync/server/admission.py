@@ -27,6 +27,7 @@ class Limits(NamedTuple):
     login: float = 10.0  # handshake and login together
     frame: float = 30.0  # without a byte in the middle of a message
     idle: float = 120.0  # without a byte between messages
+    request: float = 60.0  # until the store answers
     stall: float = 60.0  # until what was written is taken
     finish: float = 20.0  # for the requests in hand at the end
     connections: int = 500

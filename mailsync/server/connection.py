@@ -175,7 +175,8 @@ class Connection:
                 await self._answer_sync(event)
             case ApplyAsked():
                 principal = Principal(session.user, session.key_id)
-                outcome = await shared.ask(partial(service.apply, shared.store, principal, event, int(shared.clock())))
+                apply = partial(service.apply, shared.store, principal, event, int(shared.clock()))
+                outcome = await self._in_time(apply)
                 await self._reply(event.request, outcome, session.send_outcome)
             case PingAsked(request, payload):
                 await self._reply(request, payload, session.send_pong)
@@ -195,7 +196,7 @@ class Connection:
         shared, user = self._shared, self._session.user
         sync = asked.sync
         while True:
-            page = await shared.ask(partial(service.next_page, shared.store, user, sync))
+            page = await self._in_time(partial(service.next_page, shared.store, user, sync))
             try:
                 await self._reply(asked.request, page, self._session.send_page)
             except LocalProtocolError:
@@ -208,6 +209,15 @@ class Connection:
             if following is None:
                 return
             sync = following
+
+    async def _in_time(self, call: Callable[[], T | Unable]) -> T | Unable:
+        """What the store answers, or that it did not in time. What it was asked may still be done: batches have ids."""
+        asking = asyncio.ensure_future(self._shared.ask(call))
+        try:
+            async with asyncio.timeout(self._shared.limits.request):
+                return await asyncio.shield(asking)
+        except TimeoutError:
+            return service.late(self._shared.limits.request)
 
     async def _reply(self, request: int, answer: T | Unable, send: Callable[[int, T], bytes]) -> None:
         self._requests += 1

@@ -75,8 +75,10 @@ CREATE TABLE batches (
     last INTEGER NOT NULL,
     results TEXT NOT NULL,  -- a digit of core.outcome.Result per operation
     texts TEXT NOT NULL,    -- JSON: why, by position, for those that were refused
+    overtaken INTEGER NOT NULL,  -- 1: recorded, and nothing applied, because a newer report of the source had been
     UNIQUE (media, id)
 );
+CREATE INDEX batches_by_source ON batches (media, source, number);
 CREATE TABLE sources (
     batch INTEGER NOT NULL REFERENCES batches,
     position INTEGER NOT NULL,

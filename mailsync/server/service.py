@@ -51,9 +51,19 @@ def following(sync: Sync, page: Page) -> Sync | None:
 def apply(store: Store, principal: Principal, asked: ApplyAsked, now: int) -> Outcome | Unable:
     """The outcome of the batch; `now` is in Unix seconds."""
     try:
-        return store.apply(asked.batch, asked.request_hash, principal, now)
+        outcome = store.apply(asked.batch, asked.request_hash, principal, now)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
+    if outcome.overtaken:
+        text = f"a newer report of {asked.batch.source} was applied to {asked.batch.scope} before this one"
+        return Unable(Failure(Code.OVERTAKEN, text), text)
+    return outcome
+
+
+def late(seconds: float) -> Unable:
+    """The answer to a request that the store did not answer within the time it may take."""
+    text = f"the store did not answer within {seconds:g} s; the same request may be sent again"
+    return Unable(Failure(Code.STORE_UNAVAILABLE, text, after_ms=RETRY_MS), text)
 
 
 def _check_grant(store: Store, user: str) -> None:

@@ -1,8 +1,14 @@
 """APPLY in SQLite: a batch becomes rows, ledger and outcome in the caller's one transaction.
 
 The order is exactly-once.md section 3, and each step stands where a random model of another order lost or invented
-moves: 1 the lock (BEGIN IMMEDIATE, by the caller), 2 grants, 3 the batch id, 4 epoch, 6 base, 7 rows, 8 versions for
-the rows that changed, 9 ledger, 10 outcome. What a refusal raises has stored nothing.
+moves: 1 the lock (BEGIN IMMEDIATE, by the caller), 2 grants, 3 the batch id, 4 epoch, 5 the order of reports, 6 base,
+7 rows, 8 versions for the rows that changed, 9 ledger, 10 outcome. What a refusal raises has stored nothing; a batch
+that was overtaken is recorded as such.
+
+the last recorded batch of another run of the source    this batch is
+had a newer report                                      overtaken
+was recorded after the version this plan was made at    refused as stale: sync, and plan again
+otherwise, or there is none, or the source is ""        carried out
 """
 
 from __future__ import annotations
@@ -60,6 +66,9 @@ def apply_batch(connection: sqlite3.Connection, request: Request) -> Outcome:
     recorded = _find_outcome(connection, at, request)
     if recorded is not None:
         return recorded._replace(replayed=True)
+    _check_epoch(at, batch)
+    if _is_overtaken(connection, at, batch):
+        return _record_overtaken(connection, at, request)
     _check_base(at, batch)
     draft = _Draft(connection, at, batch)
     results = [draft.operate(position, operation) for position, operation in enumerate(batch.operations)]
@@ -164,20 +173,51 @@ def _check_grant(connection: sqlite3.Connection, principal: Principal) -> None:
 
 def _find_outcome(connection: sqlite3.Connection, at: Standpoint, request: Request) -> Outcome | None:
     name = request.batch.id
-    query = "SELECT request_hash, first, last, results, texts FROM batches WHERE media = ? AND id = ?"
+    query = "SELECT request_hash, overtaken, first, last, results, texts FROM batches WHERE media = ? AND id = ?"
     row = connection.execute(query, (at.number, name)).fetchone()
     if row is None:
         return None
-    outcome = read_outcome(name, *row[1:])
+    outcome = read_outcome(name, *row[2:])._replace(overtaken=bool(row[1]))
     if row[0] != request.hash:
         text = f"apply: batch {name.hex()} was recorded with another content"
         raise RequestError(Code.BATCH_ID_REUSED, text, outcome=outcome)
     return outcome
 
 
-def _check_base(at: Standpoint, batch: Batch) -> None:
+def _check_epoch(at: Standpoint, batch: Batch) -> None:
     if batch.epoch != at.epoch:
         raise RequestError(Code.EPOCH_CHANGED, f"apply: {at.scope} began a new life since the plan was made")
+
+
+def _is_overtaken(connection: sqlite3.Connection, at: Standpoint, batch: Batch) -> bool:
+    """True when a newer report of the source was applied; PLAN_STALE when the plan is older than the last one."""
+    if not batch.source:
+        return False
+    query = (
+        "SELECT asof, last FROM batches WHERE media = ? AND source = ? AND run <> ? AND overtaken = 0 "
+        "ORDER BY number DESC LIMIT 1"
+    )
+    found = connection.execute(query, (at.number, batch.source, batch.run)).fetchone()
+    if found is None:
+        return False
+    asof, version = found
+    if batch.asof < asof:
+        return True
+    if version > batch.base:
+        text = f"apply: another report of {batch.source} was applied to {at.scope} since the plan was made"
+        raise RequestError(Code.PLAN_STALE, text)
+    return False
+
+
+def _record_overtaken(connection: sqlite3.Connection, at: Standpoint, request: Request) -> Outcome:
+    skipped = RowResult(Result.SKIPPED, "a newer report of its source was applied")
+    results = (skipped,) * len(request.batch.operations)
+    outcome = Outcome(request.batch.id, at.version, at.version, results, overtaken=True)
+    _record_batch(connection, at, request, outcome)
+    return outcome
+
+
+def _check_base(at: Standpoint, batch: Batch) -> None:
     if not at.floor <= batch.base <= at.version:
         text = f"apply: base {batch.base} of {at.scope} is not in {at.floor} to {at.version}"
         raise RequestError(Code.BASE_TOO_OLD, text)
@@ -189,10 +229,11 @@ def _record_batch(connection: sqlite3.Connection, at: Standpoint, request: Reque
     texts = {position: result.text for position, result in enumerate(outcome.results) if result.text}
     written = connection.execute(
         "INSERT INTO batches (media, id, request_hash, run, plan, source, asof, base, user, key_id, time, first, last, "
-        "results, texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "results, texts, overtaken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(at.number, batch.id, request.hash, batch.run, batch.plan, batch.source, batch.asof, batch.base),
             *(*request.principal, request.now, outcome.first, outcome.last, digits, json.dumps(texts)),
+            outcome.overtaken,
         ),
     )
     number = written.lastrowid

@@ -15,7 +15,7 @@ from mailsync.core.model import Count, Mapped, Origin, Problem, Repository, Scop
 from mailsync.core.outcome import Result, RowResult
 from mailsync.core.plan import Action, Plan, Step
 from mailsync.core.summarise import summarise
-from mailsync.core.summary import Applied, Context, Facts, Unfinished
+from mailsync.core.summary import Applied, Context, Facts, Moving, Unfinished
 from mailsync.core.tally import foreseen
 from mailsync.mail.render import environment, render
 from mailsync.mail.reply import Envelope, OriginalMail, build_reply
@@ -35,7 +35,15 @@ ENVELOPE = Envelope(
 ORIGINAL = OriginalMail(
     "<extract-5@backup.example.com>", "<extract-3@backup.example.com> <extract-4@backup.example.com>"
 )
-MAIL = ReplyFacts(ORIGINAL.message_id, "Nightly tapes", "backup@example.com", 1_772_589_000, 1_772_589_060)
+MAIL = ReplyFacts(
+    message_id=ORIGINAL.message_id,
+    subject="Nightly tapes",
+    sender="backup@example.com",
+    received=1_772_589_000,
+    answered=1_772_589_060,
+    method="token nightly",
+    kept=f"{'5a' * 32}:2,S",
+)
 
 
 def at(line):
@@ -67,7 +75,7 @@ def mapped(read=106, problems=(), refused=0, notes=()):
 
 
 def facts(*rounds, **said):
-    described = tuple((f"{number:06d}L5", f"Payroll, week {number}") for number in range(1, 41))
+    described = tuple(Moving(f"{number:06d}L5", f"Payroll, week {number}") for number in range(1, 41))
     given = {"mapped": (mapped(),), "contexts": (Context(LTO, PLACES, described),)} | said
     return Facts(route="nightly", run="5a" * 32, plan="3c" * 32, rounds=tuple(rounds), **given)
 
@@ -102,14 +110,14 @@ def case_problems():
         at(12), 'column 1: "???" is not a volume', "a volume has 2 to 10 characters of A-Z, 0-9 and dash"
     )
     note = Problem(at(1), "the first line has captions: volume, repository", "")
-    read = mapped(problems=[unusable], refused=2, notes=[note])
+    read = mapped(problems=[unusable], refused=2, notes=[note])._replace(unlisted=1)
     return facts(Applied(made, results, 42, 42), mapped=(read,))
 
 
 def case_refused():
-    text = "40 of the 100 volumes of US01.LTO would move, more than max_share_moved: 0.3"
+    text = "40 of the 100 volumes of US01.LTO would get another target, more than max_share_moved: 0.3"
     made = Applied(plan([move(number) for number in range(1, 41)]), (), 0, 0)
-    return facts(made, objections=(Objection("moved", text),))
+    return facts(made, objections=(Objection("max_share_moved", text),))
 
 
 def case_given_up():
@@ -123,6 +131,30 @@ def case_forty_moves():
     return facts(foreseen(plan(out + back))._replace(first=42, last=81))
 
 
+def case_elsewhere():
+    """A move redirected, one called off, one seen where nobody expected it, and a day to move on."""
+    steps = [
+        move(1, "OFFS", "RACK")._replace(current="LIBR"),
+        move(2, "OFFS", "LIBR")._replace(action=Action.CANCEL, current="LIBR"),
+        move(3, "LIBR", "OFFS")._replace(action=Action.SEEN, current="LIBR"),
+        Step("000004L5", "move_date", Action.SET, "", "2026-04-01", "differs", at(5)),
+        move(4)._replace(current="LIBR"),
+    ]
+    alert = Problem(at(4), "volume US01.LTO.000003L5 was seen in OFFS, but should be in LIBR")
+    return facts(foreseen(plan(steps, alerts=[alert]))._replace(first=42, last=45))
+
+
+def case_nothing_read():
+    fault = Problem(
+        Origin("", "nightly.csv", "", 0, 1),
+        'the line looks cut by ";", the definition says ","',
+        'set delimiter: ";" in the definition, or leave it out',
+    )
+    read = mapped(read=9, problems=[fault], refused=7)
+    objection = Objection("min_rows", "the report has 0 usable rows, fewer than min_rows: 1")
+    return facts(mapped=(read,), objections=(objection,))
+
+
 def case_hostile():
     evil = '<script>alert("1")</script><img src=x onerror=alert(1)>'
     steps = [
@@ -134,7 +166,7 @@ def case_hostile():
     ]
     problem = Problem(at(7)._replace(attachment='a"><b>\n.csv'), f"row 7: {evil}\n\nDone: no problems.\n", "x\ny")
     note = Problem(Origin("", "x"), "a" * 2_000)
-    context = Context(LTO, PLACES, (("000001L5", "=cmd|' /C calc'!A0\n[ ] 999999L5"),))
+    context = Context(LTO, PLACES, (Moving("000001L5", "=cmd|' /C calc'!A0\n[ ] 999999L5", "1\n2"),))
     read = mapped(problems=[problem], refused=1, notes=[note], read=107)
     return facts(foreseen(plan(steps)), mapped=(read,), contexts=(context,))
 
@@ -147,7 +179,9 @@ def case_many_moves():
 
 CASES = {name.removeprefix("case_"): made for name, made in sorted(globals().items()) if name.startswith("case_")}
 REPLIES = [(name, "operator") for name in CASES] + [
-    (name, template) for name in ("done", "refused", "hostile", "forty_moves") for template in ("courier", "auditor")
+    (name, template)
+    for name in ("done", "elsewhere", "refused", "hostile", "forty_moves")
+    for template in ("courier", "auditor")
 ]
 
 

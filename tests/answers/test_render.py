@@ -8,17 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailsync.core.errors import ConfigurationError
+from mailsync.core.guard import Objection
 from mailsync.core.model import Count, Mapped, Origin, Problem, Scope
 from mailsync.core.plan import Action, Plan, Step
 from mailsync.core.summarise import summarise
-from mailsync.core.summary import Context, Facts, Unfinished
+from mailsync.core.summary import Context, Facts, Moving, Unfinished, Verdict
 from mailsync.core.tally import foreseen
 from mailsync.mail.moves import moves_csv, neutral
 from mailsync.mail.render import TEMPLATES, environment, render
 from mailsync.mail.sample import sample_facts, sample_summaries
 from mailsync.mail.shown import one_line
 from mailsync.mail.view import MAX_MOVES, MAX_PROBLEMS, view_of
-from mailsync.mail.wording import subject_line
+from mailsync.mail.wording import advice, courier_subject, subject_line
 
 LTO = Scope("US01", "LTO")
 OURS = environment()
@@ -48,7 +49,18 @@ def test_every_template_renders_every_sample(template):
 
 def test_the_samples_say_something_of_everything():
     told = [view_of(summary, FACTS) for summary in sample_summaries()]
-    for name in ("objections", "routes", "pending", "notes", "sources", "advice", "moved", "waiting"):
+    for name in (
+        "objections",
+        "routes",
+        "pending",
+        "notes",
+        "sources",
+        "advice",
+        "moved",
+        "waiting",
+        "cancelled",
+        "seen",
+    ):
         assert any(getattr(one, name) for one in told), name
     assert any(one.changes.settings and one.changes.additions for one in told)
     assert any(one.problems.total and one.alerts.total for one in told)
@@ -152,6 +164,7 @@ def test_more_moves_are_counted_in_the_mail_and_attached_whole(template):
         "action": "move",
         "state": "done",
         "description": "",
+        "move_date": "",
         "place": "a.csv:1",
     }
 
@@ -168,7 +181,7 @@ def test_the_bound_is_on_all_pairs_together_and_each_still_says_its_count():
 
 def test_problems_beyond_the_bound_are_counted_with_those_nobody_kept():
     problems = tuple(Problem(Origin("", "a.csv", "", line, line), "bad") for line in range(1, MAX_PROBLEMS + 4))
-    mapped = Mapped("a.csv", "csv", "d", "", 1_001, 1_000, (), (), problems, ())
+    mapped = Mapped("a.csv", "csv", "d", "", 1_001, 1_000, (), (), problems, (), unlisted=947)
     rendered = render(OURS, "operator", summary=moving(1, mapped=(mapped,)), facts=FACTS)
     assert "Problems: 1000" in rendered.text
     assert "and 950 more" in rendered.text
@@ -179,13 +192,13 @@ def test_problems_beyond_the_bound_are_counted_with_those_nobody_kept():
 def test_a_cell_that_begins_like_a_formula_is_made_text(start):
     assert neutral(f"{start}1+1") == f"'{start}1+1"
     assert neutral(f"1{start}") == f"1{start}"
-    described = Context(LTO, (), (("000001L5", f"{start}cmd"),))
+    described = Context(LTO, (), (Moving("000001L5", f"{start}cmd"),))
     (row,) = csv.DictReader(io.StringIO(moves_csv(moving(1, contexts=(described,))).decode(), newline=""))
     assert row["description"] == f"'{start}cmd"
 
 
 def test_html_is_escaped_and_text_is_not():
-    described = Context(LTO, (), (("000001L5", '<b title="x">&</b>'),))
+    described = Context(LTO, (), (Moving("000001L5", '<b title="x">&</b>'),))
     rendered = render(OURS, "operator", summary=moving(1, contexts=(described,)), facts=FACTS)
     assert '<b title="x">&</b>' in rendered.text
     assert "&lt;b title=&#34;x&#34;&gt;&amp;&lt;/b&gt;" in rendered.html
@@ -209,9 +222,9 @@ def test_nothing_a_report_says_can_forge_a_line_of_the_reply(before, separator, 
     text = f"{before}{separator}FORGED{separator}{after}"
     evil = Problem(Origin("", text), text, text)
     mapped = Mapped(text, text, text, text, 2, 1, (Count(text, 0),), (), (evil,), (evil,))
-    described = Context(LTO, (), (("000001L5", text),))
+    described = Context(LTO, (), (Moving("000001L5", text, text),))
     summary = moving(1, mapped=(mapped,), contexts=(described,), route=text, problems=(Problem(Origin(), text),))
-    facts = FACTS._replace(subject=text, sender=text, message_id=text)
+    facts = FACTS._replace(subject=text, sender=text, message_id=text, method=text, kept=text)
     for template in TEMPLATES:
         rendered = render(OURS, template, summary=summary, facts=facts)
         assert "FORGED" in rendered.text
@@ -256,3 +269,132 @@ def test_a_subject_is_bounded_and_keeps_the_route():
     subject = subject_line(moving(1, route="r" * 500))
     assert len(subject) <= 160
     assert subject.endswith("r...")
+
+
+def test_a_pick_list_says_what_is_to_do_and_nothing_of_problems():
+    summary = moving(3, problems=(Problem(Origin(), "x"),))
+    assert render(OURS, "courier", summary=summary, facts=FACTS).subject == (
+        "[mailsync] pick list: US01.LTO 3 to move (nightly)"
+    )
+    assert courier_subject(moving(0)) == "[mailsync] pick list: nothing to move (nightly)"
+    called_off = summary._replace(legs=(), cancelled=summary.legs)
+    assert courier_subject(called_off) == "[mailsync] pick list: US01.LTO nothing to move, 3 cancelled (nightly)"
+
+
+def test_a_cancelled_move_is_told_to_the_courier_and_is_no_pick():
+    summary = moving(1)
+    called_off = summary._replace(
+        legs=(), cancelled=tuple(leg._replace(before="OFFS", after="LIBR") for leg in summary.legs)
+    )
+    rendered = render(OURS, "courier", summary=called_off, facts=FACTS)
+    assert "Nothing to move." in rendered.text
+    assert "Stays in LIBR: 1 volume (US01.LTO), not moved to OFFS\n  000001L5\n" in rendered.text
+    assert "Stays in LIBR: 1 volume" in rendered.html
+    assert "[ ]" not in rendered.text
+    assert "Pick list" not in rendered.html
+
+
+def test_a_volume_seen_elsewhere_is_told_to_the_operator_and_not_to_the_courier():
+    summary = moving(1)
+    seen = summary._replace(legs=(), seen=summary.legs)
+    assert "Seen in OFFS: 1 volume (US01.LTO), expected in LIBR\n  000001L5\n" in (
+        render(OURS, "operator", summary=seen, facts=FACTS).text
+    )
+    assert "000001L5" not in render(OURS, "courier", summary=seen, facts=FACTS).text
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_day_to_move_on_is_on_every_list(template):
+    due = Context(LTO, (), (Moving("000001L5", "payroll", "2026-04-01"),))
+    rendered = render(OURS, template, summary=moving(1, contexts=(due,)), facts=FACTS)
+    assert "payroll, move date 2026-04-01" in rendered.text
+    assert "move date 2026-04-01" in rendered.html
+
+
+@pytest.mark.parametrize("kind", ["text", "html"])
+def test_the_auditor_reads_how_the_mail_was_authenticated_where_it_is_kept_and_what_each_volume_is(kind):
+    described = Context(LTO, (), (Moving("000001L5", "payroll"),))
+    facts = FACTS._replace(method="token nightly", kept="5a5a:2,S")
+    summary = moving(1, contexts=(described,))
+    body = getattr(render(OURS, "auditor", summary=summary, facts=facts), kind)
+    for said in ("token nightly", "5a5a:2,S", "payroll", "a.csv:1"):
+        assert said in body
+    without = getattr(render(OURS, "auditor", summary=summary, facts=facts._replace(method="", kept="")), kind)
+    assert "Proof" not in without
+    assert "Kept" not in without
+
+
+def test_moves_made_are_said_to_be_on_their_way_and_others_are_not():
+    assert "on their way" in render(OURS, "operator", summary=moving(1), facts=FACTS).text
+    (_, refused, _) = sample_summaries()
+    assert "on their way" not in render(OURS, "operator", summary=refused, facts=FACTS).text
+
+
+def refused(*guards, rows=1, **said):
+    """A report of that many usable rows, each a move, that these guards refuse."""
+    summary = moving(rows, objections=tuple(Objection(guard, "x") for guard in guards), **said)
+    counts = summary.counts._replace(moved=0, pending=rows)
+    return summary._replace(legs=(), pending=summary.legs, counts=counts)
+
+
+@pytest.mark.parametrize(
+    ("guards", "limits"),
+    [
+        (["max_share_moved"], "raise max_share_moved"),
+        (["max_share_problems"], "raise max_share_problems"),
+        (["min_rows"], "lower min_rows"),
+        (["min_rows", "max_share_moved", "max_share_moved"], "lower min_rows and raise max_share_moved"),
+    ],
+)
+def test_a_refusal_says_which_setting_would_let_the_report_pass(guards, limits):
+    said = advice(refused(*guards))
+    assert said[1].startswith(f"If it is right: {limits} in the guards of route nightly in mailsync.yaml")
+
+
+def test_a_report_nothing_could_be_read_of_is_to_be_sent_again_and_no_guard_is_to_be_changed():
+    empty = Problem(Origin("", "a.csv"), "the attachment is empty")
+    summary = refused("min_rows", rows=0, problems=(empty,), notes=(empty,))
+    assert advice(summary) == (
+        "Nothing could be read: see Problems and Notes. Have the report sent again, as a new mail.",
+    )
+    assert subject_line(summary) == "[mailsync] refused: US01.LTO nothing could be read, 1 problem (nightly)"
+    assert advice(refused("min_rows", rows=0))[0].startswith("Nothing could be read: see the figures above.")
+
+
+def test_a_refused_plan_without_moves_counts_what_is_not_applied():
+    summary = refused("max_share_moved", rows=2)
+    assert "US01.LTO 2 would move" in subject_line(summary)
+    others = summary._replace(pending=())
+    assert "US01.LTO 2 not applied" in subject_line(others)
+
+
+def test_a_subject_counts_what_was_cancelled_and_seen_elsewhere_apart():
+    summary = moving(0)
+    summary = summary._replace(verdict=Verdict.DONE, counts=summary.counts._replace(moved=1, cancelled=2, seen=3))
+    assert subject_line(summary) == "[mailsync] done: US01.LTO 1 moved, 2 cancelled, 3 seen elsewhere (nightly)"
+
+
+def test_the_list_as_csv_has_every_kind_of_leg():
+    summary = moving(1)
+    summary = summary._replace(cancelled=summary.legs, seen=summary.legs, pending=summary.legs)
+    rows = csv.DictReader(io.StringIO(moves_csv(summary).decode()))
+    assert [(row["action"], row["state"]) for row in rows] == [
+        ("move", "done"),
+        ("cancel", "done"),
+        ("seen", "done"),
+        ("move", "pending"),
+    ]
+
+
+@pytest.mark.parametrize("which", ["legs", "cancelled", "seen", "pending"])
+def test_any_list_too_long_for_a_mail_is_attached(which):
+    summary = moving(MAX_MOVES + 1)
+    assert view_of(summary._replace(legs=())._replace(**{which: summary.legs}), FACTS).csv
+
+
+def test_the_figures_shown_add_up_to_the_rows_read():
+    for summary in sample_summaries():
+        read, *figures = view_of(summary, FACTS).figures
+        assert read.rows == sum(figure.rows for figure in figures if not figure.depth)
+        (matched,) = [figure.rows for figure in figures if figure.label == "match a volume"]
+        assert matched == sum(figure.rows for figure in figures if figure.depth)

@@ -3,6 +3,7 @@
     python -m tests.bench                 everything, with the kill loop: some minutes
     python -m tests.bench --rows 100000   sizes up to this one
     python -m tests.bench --kills 0       without the kill loop
+    python -m tests.bench --tables        rows per second of each kind of table, and nothing else
 
 Floors: bare = the interpreter and nothing; import = the interpreter with mailparser, cryptography (AESGCM, X25519),
 jinja2 and yaml; decode = the standard library decoding the same mail and csv.reader going over its rows. Figures are
@@ -20,8 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from bench_kills import kill_loop
 from bench_parts import extracts, install, small_mails, start_up
+from bench_tables import bench_tables
 
 SIZES = (10_000, 100_000, 1_000_000)
+TABLE_ROWS = 100_000
 
 
 def main() -> None:
@@ -30,7 +33,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=SIZES[-1], help="the largest extract")
     parser.add_argument("--kills", type=int, default=1000, help="SIGKILLs of the kill loop")
     parser.add_argument("--program", help="a mailsync program to measure, instead of a newly built wheel")
+    parser.add_argument("--tables", action="store_true", help="the kinds of tables only, in this process")
     arguments = parser.parse_args()
+    if arguments.tables:
+        bench_tables(min(arguments.rows, TABLE_ROWS))
+        return
     with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
         folder = Path(name)
         program = arguments.program or install(folder)

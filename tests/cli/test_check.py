@@ -4,11 +4,15 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mailsync.cli.main import main
+from mailsync.client.journal import Journal
+from mailsync.config.ownership import user_name
+from mailsync.server.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 GOOD_RECIPES = 'SHELL=/bin/sh\n:0 w\n| mailsync filter --recipient "$1"\n\n:0 e\n{\nEXITCODE=75\nHOST\n}\n'
@@ -67,7 +71,7 @@ def test_a_server_elsewhere_that_does_not_answer_is_a_problem(check, site):
 
     assert status == 1
     assert len(findings) == 1
-    assert findings[0].startswith(f"problem server {address}: ")
+    assert findings == [f"problem server {address}: Connection refused"]
 
 
 @pytest.fixture
@@ -90,12 +94,12 @@ def test_with_its_server_running_a_new_site_has_not_even_a_note(check, served):
 
 def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_line(check, served, site):
     edit(site / "mailsync.yaml", "Racking: RACK", "Racking: RAKC")
-    assert check() == (1, ['problem server mailsync.yaml:19:7: repository "RAKC" (Racking) is unknown in US01.LTO'])
+    assert check() == (1, ['problem server mailsync.yaml:20:7: repository "RAKC" (Racking) is unknown in US01.LTO'])
 
     edit(site / "mailsync.yaml", "media: LTO", "media: 3592")
     status, findings = check()
     assert status == 1
-    assert [line.partition(": ")[0] for line in findings] == ["problem server mailsync.yaml:17:12"]
+    assert [line.partition(": ")[0] for line in findings] == ["problem server mailsync.yaml:18:12"]
 
 
 def test_a_refused_login_is_a_problem(check, served, site, tmp_path, capsys):
@@ -116,6 +120,7 @@ def test_everything_wrong_with_a_site_is_told_at_once(check, site, tmp_path):
     edit(site / "definitions/nightly-csv.yaml", "column: volume}", "colunm: volume}")
     (site / "templates").mkdir()
     (site / "templates/own.txt.j2").write_text("line\n{{ no_such_thing }}\n")
+    (site / "templates/own.html.j2").write_text("{{ no_such_thing }}\n")
     (site / "keys/site.key").chmod(0o644)
     (site / "keys/filter.token").unlink()
     (site / "keys/nightly.tokens").write_text("x\n")
@@ -127,13 +132,13 @@ def test_everything_wrong_with_a_site_is_told_at_once(check, site, tmp_path):
 
     assert status == 1
     wanted = (
-        'problem configuration mailsync.yaml:22:5: unknown key "expect_evry" in route "nightly"',
+        'problem configuration mailsync.yaml:23:5: unknown key "expect_evry" in route "nightly"',
         "problem configuration keys/nightly.tokens:1:1: not the SHA-256 of a token",
-        'problem configuration mailsync.yaml:21:15: route "nightly": time zone "Europe/Berlim" is unknown',
+        'problem configuration mailsync.yaml:22:15: route "nightly": time zone "Europe/Berlim" is unknown',
         "problem permissions mailsync.yaml: mode 0660 lets others change it",
         "problem permissions state: mode 0755 lets others at mails and databases",
         "problem keys keys/site.key: mode 0644 lets others at a secret",
-        "problem keys keys/filter.token: cannot be read: No such file or directory",
+        "problem keys mailsync.yaml:6:10: keys/filter.token: cannot be read: No such file or directory",
         "problem definitions definitions/nightly-csv.yaml:",
         "problem templates templates/own.txt.j2:2:1: ",
         "problem sendmail /no/such/sendmail: there is no such program",
@@ -157,6 +162,98 @@ def test_keys_that_do_not_fit_each_other_are_problems(check, site, tmp_path, cap
     )
 
 
+@pytest.mark.parametrize("name", ["journal.db", "server.db"])
+def test_another_file_in_the_place_of_a_database_is_a_problem(check, site, name):
+    (site / "state" / name).write_text("garbage\n")
+    (site / "state" / name).chmod(0o600)
+
+    assert check("--offline") == (1, [f"problem databases state/{name}: cannot be opened: file is not a database"])
+    assert (site / "state" / name).read_text() == "garbage\n"
+
+
+def test_databases_in_use_are_no_problem_and_nothing_is_made_beside_them(check, site):
+    with SqliteStore(site / "state/server.db"), closing(Journal(site / "state/journal.db")):
+        before = sorted(path.name for path in (site / "state").iterdir())
+        assert "journal.db-wal" in before
+        assert check("--offline") == (0, [])
+    (site / "state/journal.db").unlink()
+    (site / "state/journal.db").touch(mode=0o600)  # killed between making it and writing to it
+    assert check("--offline") == (0, [])
+    assert "journal.db-wal" not in {path.name for path in (site / "state").iterdir()}
+
+
+OTHER = "name: {name}\nclaim: {claim}\ntable: {{kind: delimited}}\nfields: {{volume: {{column: 1}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("claim", "named", "level"),
+    [
+        ('{attachment: "*.csv"}', "nightly-csv, weekly", "problem"),
+        ('{attachment: "*.csv"}', "nightly-csv", ""),  # the named one silences the other
+        ('{attachment: "*.txt"}', "nightly-csv, weekly", ""),
+        ('{attachment: "*.csv", subject: weekly}', "nightly-csv, weekly", ""),
+    ],
+)
+def test_two_definitions_with_one_claim_that_are_asked_together_are_a_problem(check, site, claim, named, level):
+    (site / "definitions/weekly.yaml").write_text(OTHER.format(name="weekly", claim=claim))
+    edit(site / "mailsync.yaml", "definitions: [nightly-csv]", f"definitions: [{named}]")
+
+    text = 'claims what "nightly-csv" claims: an attachment that both claim is read by neither'
+    told = [f"{level} definitions definitions/weekly.yaml: {text}"] if level else []
+    assert check("--offline") == (1 if level == "problem" else 0, told)
+
+
+def test_two_definitions_with_one_claim_that_no_route_names_are_told_by_how_far_mails_come(check, site):
+    for name in ("one", "two"):
+        (site / f"definitions/{name}.yaml").write_text(OTHER.format(name=name, claim='{attachment: "*.txt"}'))
+    text = (
+        'definitions definitions/two.yaml: claims what "one" claims: an attachment that both claim is read by neither'
+    )
+    assert check("--offline") == (0, [f"note {text}"])
+
+    edit(site / "mailsync.yaml", "definitions: [nightly-csv]", "definitions: []")
+    assert check("--offline") == (1, [f"problem {text}"])
+
+
+def test_a_sender_whose_address_nothing_proves_is_noted(check, site):
+    edit(site / "mailsync.yaml", "    audiences:", "    audiences:\n      sender: {when: problem}\n     ")
+    text = 'route "nightly": the sender is never written to, a token does not prove the From address'
+
+    assert check("--offline") == (0, [f"note configuration mailsync.yaml:27:15: {text}"])
+    edit(site / "mailsync.yaml", "{when: problem}", "{when: never}")
+    assert check("--offline") == (0, [])
+
+
+def test_a_program_that_sends_is_there_and_not_tried(check, site):
+    edit(site / "mailsync.yaml", "maildir:outbox", "[/bin/false]  ")
+
+    assert check("--offline") == (0, ["note sendmail /bin/false: is there; whether it delivers mail was not tried"])
+
+
+def test_a_template_that_is_missing_is_told_where_it_is_named(check, site):
+    edit(site / "mailsync.yaml", "when: always}", "when: always, template: own}")
+    text = 'audience "operator": no own.txt.j2 and no own.html.j2 in templates, nor with mailsync'
+
+    assert check("--offline") == (1, [f"problem templates mailsync.yaml:27:66: {text}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("operator", "{% include 'gone.txt.j2' %}", "templates/gone.txt.j2:1:"),
+        ("operator", "\n{{ no_such_thing }}", "templates/operator.txt.j2:2:"),
+        ("parts", "", "mailsync's own templates/operator.txt.j2:"),
+    ],
+)
+def test_a_fault_of_a_template_says_whose_it_is(check, site, name, text, place):
+    (site / "templates").mkdir()
+    (site / f"templates/{name}.txt.j2").write_text(text)
+
+    status, findings = check("--offline")
+    assert (status, len(findings)) == (1, 1)
+    assert findings[0].startswith(f"problem templates {place}")
+
+
 def test_a_sample_that_gives_other_records_is_a_problem(check, site):
     sample = site / "definitions/nightly-csv.sample.csv"
     assert check("--offline") == (0, [])
@@ -174,8 +271,14 @@ def test_a_sample_that_gives_other_records_is_a_problem(check, site):
 def test_a_site_of_somebody_else_is_a_problem_with_the_command_that_works(made, capsys, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 54_321)
 
+    owner = user_name(Path(made["config"]).stat().st_uid)
     assert main(["check", "--offline", "--config", made["config"]]) == 1
-    assert "54321 would leave files in it that" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    command = f"mailsync check --config {made['config']}"
+    for folder in ("state", "audit"):
+        place = Path(made["config"]).parent / folder
+        assert f"problem: permissions: {place}: belongs to {owner}: run this as {owner}\n" in told
+    assert f"    hint: sudo -u {owner} {command} (or: runuser -u {owner} -- {command})\n" in told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -101,16 +101,43 @@ def test_replies_leave_through_sendmail_where_there_is_one(capsys, tmp_path):
     assert outbox == (None if there else str(wanted))
 
 
+def test_a_folder_that_cannot_be_made_is_refused(capsys, tmp_path):
+    (tmp_path / "file").touch()
+
+    for name in ("file", "file/site"):
+        assert main(["init", name]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"mailsync: make {tmp_path}/{name}: ")
+        assert told.endswith("\nmailsync: hint: name a new folder, where this user may make one\n")
+
+
+def test_what_has_no_effect_yet_says_so_in_the_site(made):
+    lines = Path(made["config"]).read_text().splitlines()
+
+    for key in ("expect_every", "retention"):
+        (line,) = (line for line in lines if f"{key}:" in line.partition("#")[0])
+        assert "no effect in this version" in line.partition("#")[2]
+    assert any("Nobody is told of held mails: look at `mailsync held list`" in line for line in lines)
+
+
+def test_the_recipe_for_procmail_names_the_site_and_has_no_trap(made, capsys):
+    recipe = Path(made["config"]).parent / "procmailrc"
+
+    assert f"\nMAILSYNC_CONFIG={made['config']}\n" in recipe.read_text()
+    assert main(["check", "--offline", "--config", made["config"], "--procmailrc", str(recipe)]) == 0
+
+
 def test_people_are_told_what_to_do_next(capsys, tmp_path):
     assert main(["init", "site", "--outbox"]) == 0
     told = capsys.readouterr().out
     option = f"--config {tmp_path}/site/mailsync.yaml"
 
     assert f"  mailsync server run {option} &\n  mailsync server load {option} volumes.csv\n" in told
+    assert f"  cp {tmp_path}/site/procmailrc ~/.procmailrc " in told
     assert f"replies            are filed in {tmp_path}/site/outbox\n" in told
 
 
-@pytest.mark.parametrize("name", ["mailsync.yaml", "keys", "definitions", "state", "audit", "outbox"])
+@pytest.mark.parametrize("name", ["mailsync.yaml", "procmailrc", "keys", "definitions", "state", "audit", "outbox"])
 def test_nothing_is_overwritten(name, capsys, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / name).write_text("mine")
@@ -126,6 +153,7 @@ def test_nothing_is_overwritten(name, capsys, tmp_path):
     ("words", "fault"),
     [
         (["--scope", "US01"], '--scope: "US01" is not CUST.MEDIA'),
+        (["--scope", "us01.lto"], '--scope: "us01.lto" has small letters\nmailsync: hint: did you mean US01.LTO?\n'),
         (["--server", "vault1"], '--server: "vault1" is not HOST:PORT'),
         (["--sender", "Backup <backup@example.com>"], '--sender: "Backup <backup@example.com>" is not a plain address'),
         (["--address", "sync+x@example.com"], '--address: "sync+x@example.com" is not a plain address'),

@@ -76,11 +76,11 @@ def test_every_fault_of_a_configuration_has_a_line_of_its_own(tmp_path, capsys):
     assert lines[4] == "mailsync: hint: run: mailsync check"
 
 
-def test_what_the_system_refuses_is_told_and_may_be_tried_again(tmp_path, capsys):
-    (tmp_path / "file").touch()
+def test_what_the_system_refuses_is_told_and_may_be_tried_again():
+    with Path("/dev/full").open("wb") as full:
+        done = start("check", "--offline", "--json", stdout=full, stderr=subprocess.PIPE)
 
-    assert main(["init", "file/site"]) == 75
-    assert capsys.readouterr().err == f"mailsync: {tmp_path}/file/site: Not a directory\n"
+    assert (done.returncode, done.stderr) == (75, b"mailsync: [Errno 28] No space left on device\n")
 
 
 @pytest.mark.parametrize("words", [["--recipient"], ["--no-such-option"], ["--config", "gone.yaml"], ["surplus"]])

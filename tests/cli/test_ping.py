@@ -71,7 +71,8 @@ def test_a_server_that_is_not_there_is_told_by_69(made, nobody, capsys):
 
 def test_another_protocol_is_told_by_76(made, foreign, capsys):
     assert main(["ping", "--config", made["config"], "-S", foreign]) == 76
-    assert "for a TapeTrack server use kind: tmss10sync" in capsys.readouterr().err
+    hint = "for a TapeTrack server use kind: tmss10sync (not in this version); is the port right?"
+    assert capsys.readouterr().err.splitlines()[1] == f"mailsync: hint: {hint}"
 
 
 def test_a_refused_key_is_told_by_77(made, address, tmp_path, capsys):

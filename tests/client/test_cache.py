@@ -247,8 +247,15 @@ def test_a_file_of_another_layout_is_made_anew(server, link, scope, tmp_path):
         assert cache.refresh(link, scope).size == 10
 
 
-def test_the_files_are_for_this_user_alone(server, link, tmp_path, scope):
-    os.umask(0)
+@pytest.fixture
+def open_umask():
+    """Files are made as openly as a careless account makes them."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_the_files_are_for_this_user_alone(server, link, tmp_path, scope, open_umask):
     folder = tmp_path / "state" / "cache"
     fill(server)
     with Cache.open(folder, "one") as cache:

@@ -1,3 +1,5 @@
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,23 @@ def test_every_fault_of_every_definition_is_told_at_once(made, folder):
     twice = f'definitions/twice.yaml: definition "nightly-csv" is in {folder}/nightly.yaml too'
     assert twice.replace(f"{config.parent}/", "") in faults
     unknown = 'no definition "nigthly-csv" in definitions (did you mean "nightly-csv"?)'
-    assert f'mailsync.yaml:16:18: route "nightly": {unknown}' in faults
+    assert f'mailsync.yaml:17:18: route "nightly": {unknown}' in faults
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_of_definitions_that_cannot_be_read_is_told(made, folder):
+    folder.chmod(0)
+
+    with pytest.raises(ConfigurationError, match=r"definitions: cannot be read: Permission denied"):
+        load_definitions(load_site(Path(made["config"])))
+
+
+def test_a_file_in_the_place_of_the_definitions_is_told(made, folder):
+    shutil.rmtree(folder)
+    folder.touch()
+
+    with pytest.raises(ConfigurationError, match=r"definitions: cannot be read: Not a directory"):
+        load_definitions(load_site(Path(made["config"])))
 
 
 def test_a_site_without_definitions_says_which_one_is_missing(made, folder):
@@ -49,3 +67,37 @@ def test_a_site_without_definitions_says_which_one_is_missing(made, folder):
 
     with pytest.raises(ConfigurationError, match=r"put nightly-csv\.yaml there"):
         load_definitions(load_site(Path(made["config"])))
+
+
+TTIDEF = 'SetCSVDelimiter(","); Extract(VOLUME, 1, 9, 0); AddExclusionOnValue(VOLUME, "*LIST:{0}");\n'
+
+
+def test_a_ttidef_is_found_by_its_name_and_asked_only_where_a_route_names_it(made, folder):
+    (folder / "lists.txt").write_text("CLN*\n")
+    (folder / "inventory.ttidef").write_text(TTIDEF.format("lists.txt"))
+    config = Path(made["config"])
+    site = load_site(config)
+    assert [[one.name for one in tier] for tier in load_definitions(site).tiers(site.routes[0])] == [
+        ["nightly-csv"],
+        [],
+    ]
+    config.write_text(config.read_text().replace("definitions: [nightly-csv]", "definitions: [inventory]"))
+    site = load_site(config)
+    assert [[one.name for one in tier] for tier in load_definitions(site).tiers(site.routes[0])] == [
+        ["inventory"],
+        ["nightly-csv"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["../mailsync.yaml", "/etc/passwd", "gone.txt"])
+def test_a_list_lies_beside_its_definition(made, folder, name):
+    (folder / "inventory.ttidef").write_text(TTIDEF.format(name))
+    with pytest.raises(ConfigurationError, match="there is no such file beside the definition"):
+        load_definitions(load_site(Path(made["config"])))
+
+
+def test_an_old_ttidef_may_be_in_windows_1252(made, folder):
+    text = 'Extract(VOLUME, 1, 9, 0); AddString(EXCLUSION, 0, "B\u00e4nder*");\n'
+    (folder / "inventory.ttidef").write_bytes(text.encode("cp1252"))
+    definition = load_definitions(load_site(Path(made["config"]))).by_name["inventory"]
+    assert definition.skips[0].filters[0].text == "B\u00e4nder*"

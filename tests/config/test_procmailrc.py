@@ -1,9 +1,14 @@
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from mailsync.config.procmailrc import lint_procmailrc
+from mailsync.config.starter import procmailrc_text
+
+ROOT = Path(__file__).parents[2]
+NO_RECIPE = "rc:1:1: no recipe runs mailsync filter (see the procmailrc that mailsync init wrote into the site)"
 
 GOOD = """\
 # Everything the backup servers send
@@ -27,6 +32,38 @@ def lint(text):
 
 def test_the_documented_recipe_has_no_trap():
     assert lint(GOOD) == []
+
+
+def test_the_example_is_what_init_writes_and_has_no_trap():
+    text = procmailrc_text("/srv/mailsync/mailsync.yaml", "/usr/bin")
+
+    assert text == (ROOT / "procmailrc.example").read_text()
+    assert lint(text) == []
+
+
+def test_a_program_elsewhere_is_looked_for_there_first():
+    text = procmailrc_text("/srv/mailsync/mailsync.yaml", "/opt/mailsync/bin")
+
+    assert "\nPATH=/opt/mailsync/bin:/usr/local/bin:/usr/bin:/bin\n" in text
+    assert lint(text) == []
+
+
+@pytest.mark.system
+@pytest.mark.skipif(shutil.which("procmail") is None, reason="procmail is not installed")
+def test_procmail_itself_takes_the_names_of_program_and_site_whatever_they_are(tmp_path):
+    folder = tmp_path / "a $HOME `id` 'b' \"c\""
+    folder.mkdir()
+    program = folder / "mailsync"
+    program.write_text('#!/bin/sh\ncat > /dev/null\nprintf "%s %s" "$MAILSYNC_CONFIG" "$*" > "${0%/*}/said"\n')
+    program.chmod(0o755)
+    path = tmp_path / "rc"
+    path.write_text(procmailrc_text(f"{folder}/mailsync.yaml", str(folder)))
+    path.chmod(0o600)
+    mail = b"From a@example.com Mon Nov 23 06:00:00 2026\nSubject: tapes\n\nhello\n"
+    done = subprocess.run(["procmail", "-m", str(path), "ext"], input=mail, check=False, cwd=tmp_path, timeout=60)
+
+    assert done.returncode == 0
+    assert (folder / "said").read_text() == f"{folder}/mailsync.yaml filter --recipient ext"
 
 
 @pytest.mark.parametrize(
@@ -87,12 +124,12 @@ def test_recipes_within_blocks_are_looked_at_too():
 
 
 def test_a_file_without_the_filter_is_told():
-    assert lint("SHELL=/bin/sh\n:0\nmail/\n") == ["rc:1:1: no recipe runs mailsync filter (see procmailrc.example)"]
+    assert lint("SHELL=/bin/sh\n:0\nmail/\n") == [NO_RECIPE]
 
 
 @pytest.mark.parametrize("text", ["", "}", "{", ":0", ":0 w\n", "\\", ":0 w\n*\n{ } }", "a}b}c", "\x00:0\n|\n"])
 def test_any_text_is_looked_through(text):
-    assert lint(text) == ["rc:1:1: no recipe runs mailsync filter (see procmailrc.example)"]
+    assert lint(text) == [NO_RECIPE]
 
 
 @pytest.mark.system

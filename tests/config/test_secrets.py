@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mailsync.config.keys import read_client_key, read_ring, read_token
-from mailsync.config.ownership import read_secret, require_owner, user_name
+from mailsync.config.ownership import read_secret, require_owner, secret_hint, user_name
 from mailsync.core.errors import ConfigurationError, UsageError
 from mailsync.wire.keys import public_key
 
@@ -59,6 +59,18 @@ def test_a_secret_that_is_not_there_or_not_text_is_refused(tmp_path):
         read_secret(tmp_path / "binary")
 
 
+def test_what_to_do_about_a_secret_fits_what_is_wrong_with_it(keys, tmp_path, monkeypatch):
+    path = keys / "site.key"
+    assert secret_hint(tmp_path / "gone") == "mailsync init makes a site with its keys"
+    assert secret_hint(keys) == "name the file"
+    path.chmod(0o644)
+    assert secret_hint(path) == f"chmod 600 {path}"
+    path.chmod(0o600)
+    owner = user_name(os.geteuid())
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    assert secret_hint(path) == f"run this as {owner}"
+
+
 def test_no_text_of_a_secret_is_in_its_faults(keys):
     path = keys / "site.key"
     text = path.read_text()
@@ -80,5 +92,5 @@ def test_only_the_owner_of_a_folder_may_write_there(tmp_path, monkeypatch):
     for path in (tmp_path, tmp_path / "state" / "journal.db"):
         with pytest.raises(UsageError, match=f"{tmp_path} belongs to {owner}; 54321 would leave files") as raised:
             require_owner(path)
-        assert raised.value.hint == f"sudo -u {owner} mailsync ..."
+        assert raised.value.hint == f"sudo -u {owner} mailsync ... (or: runuser -u {owner} -- mailsync ...)"
         assert raised.value.exit_status == 2

@@ -141,6 +141,29 @@ def test_what_is_not_given_has_its_default(write, tmp_path):
     assert route.rule.subject is None
 
 
+def test_what_is_looked_at_later_knows_its_place(write):
+    site = load_site(write(FULL))
+
+    assert site.places == {"server.key": (1, 38), "server.login": (1, 60), "listen.keys": (2, 71)}
+    places = {key: place for key, place in site.routes[0].places.items() if key.startswith("audiences.")}
+    assert places == {
+        "audiences.operator": (16, 17),
+        "audiences.courier": (17, 16),
+        "audiences.boss": (18, 63),
+        "audiences.sender": (19, 15),
+    }
+
+
+def test_a_file_that_is_not_utf8_or_not_there_is_told_with_what_to_do(write):
+    path = write("")
+    path.write_bytes(b"# \xe4\n")
+    assert faults_of(path) == ["mailsync.yaml: cannot be read: not UTF-8 text (save it as UTF-8)"]
+    path.unlink()
+    assert faults_of(path) == [
+        "mailsync.yaml: cannot be read: No such file or directory (mailsync init DIR makes a site)"
+    ]
+
+
 def test_the_names_of_the_limits_are_those_of_the_parts_they_bound():
     assert (HeaderLimits._fields, UnpackLimits._fields, RowLimits._fields) == (HEADER_KEYS, UNPACK_KEYS, ROW_KEYS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailsync.config import trees
@@ -74,6 +74,7 @@ def test_a_damaged_file_is_made_anew(state, damage):
     assert remembering(state, "site.yaml")(TEXT) == compose(TEXT)
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="ab:-[]{}, \n'\"é#1", max_size=60))
 def test_what_is_kept_is_what_was_composed(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("trees") / "state"

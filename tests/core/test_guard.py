@@ -26,24 +26,24 @@ def mapped(refused=0):
     ("read", "made", "guards", "found"),
     [
         ([mapped()], [plan()], Guards(), []),
-        ([], [], Guards(), ["empty"]),
-        ([mapped()], [plan(listed=0)], Guards(), ["empty"]),
+        ([], [], Guards(), ["min_rows"]),
+        ([mapped()], [plan(listed=0)], Guards(), ["min_rows"]),
         ([mapped()], [plan(listed=0)], Guards(min_rows=0), []),
-        ([mapped()], [plan(listed=9)], Guards(min_rows=10), ["empty"]),
+        ([mapped()], [plan(listed=9)], Guards(min_rows=10), ["min_rows"]),
         ([mapped()], [plan(listed=5), plan(listed=5)], Guards(min_rows=10), []),
         ([mapped(10)], [plan()], Guards(), []),
-        ([mapped(11)], [plan()], Guards(), ["problems"]),
+        ([mapped(11)], [plan()], Guards(), ["max_share_problems"]),
         ([mapped(5)], [plan(unknown=2)], Guards(), []),
-        ([mapped(5)], [plan(unknown=3)], Guards(), ["problems"]),
-        ([mapped(3)], [plan(listed=0)], Guards(min_rows=0), ["problems"]),
+        ([mapped(5)], [plan(unknown=3)], Guards(), ["max_share_problems"]),
+        ([mapped(3)], [plan(listed=0)], Guards(min_rows=0), ["max_share_problems"]),
         ([mapped()], [plan(moved=30)], Guards(), []),
-        ([mapped()], [plan(moved=31)], Guards(), ["moved"]),
+        ([mapped()], [plan(moved=31)], Guards(), ["max_share_moved"]),
         ([mapped()], [plan(skipped=31)], Guards(), []),
         ([mapped()], [plan(size=5, moved=5)], Guards(always_allowed=5), []),
-        ([mapped()], [plan(size=5, moved=6)], Guards(always_allowed=5), ["moved"]),
-        ([mapped()], [plan(moved=31), plan(moved=1)], Guards(), ["moved"]),
-        ([mapped()], [plan(moved=31), plan(moved=31)], Guards(), ["moved", "moved"]),
-        ([mapped(11)], [plan(listed=0, moved=31)], Guards(), ["empty", "problems", "moved"]),
+        ([mapped()], [plan(size=5, moved=6)], Guards(always_allowed=5), ["max_share_moved"]),
+        ([mapped()], [plan(moved=31), plan(moved=1)], Guards(), ["max_share_moved"]),
+        ([mapped()], [plan(moved=31), plan(moved=31)], Guards(), ["max_share_moved", "max_share_moved"]),
+        ([mapped(11)], [plan(listed=0, moved=31)], Guards(), ["min_rows", "max_share_problems", "max_share_moved"]),
     ],
 )
 def test_a_guard_objects_on_its_own_side_of_its_limit(read, made, guards, found):
@@ -52,4 +52,13 @@ def test_a_guard_objects_on_its_own_side_of_its_limit(read, made, guards, found)
 
 def test_an_objection_says_the_figures_and_the_guard_to_change():
     (objection,) = objections([mapped()], [plan(moved=31)], Guards())
-    assert objection.text == "31 of the 100 volumes of US01.LTO would move, more than max_share_moved: 0.3"
+    assert (
+        objection.text == "31 of the 100 volumes of US01.LTO would get another target, more than max_share_moved: 0.3"
+    )
+
+
+@pytest.mark.parametrize("action", [Action.MOVE, Action.CANCEL, Action.SEEN])
+def test_whatever_sets_targets_counts_as_moving(action):
+    made = plan(moved=31)
+    made = made._replace(steps=tuple(step._replace(action=action) for step in made.steps))
+    assert [objection.guard for objection in objections([mapped()], [made], Guards())] == ["max_share_moved"]

@@ -12,7 +12,7 @@ from mailsync.core.merge import Merged
 from mailsync.core.model import Count, Mapped, Origin, Place, Problem, Records, Repository, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.core.plan import Action, Plan, Step
-from mailsync.core.summary import Applied, Context, Facts, Unfinished
+from mailsync.core.summary import Applied, Context, Facts, Moving, Unfinished
 
 texts = st.text(max_size=8)
 numbers = st.integers(0, 2**53)
@@ -25,13 +25,14 @@ def few(strategy):
 scopes = st.builds(Scope, texts, texts)
 origins = st.builds(Origin, texts, texts, texts, numbers, numbers)
 problems = st.builds(Problem, origins, texts, texts)
-steps = st.builds(Step, texts, texts, st.sampled_from(Action), texts, texts, texts, origins)
+steps = st.builds(Step, texts, texts, st.sampled_from(Action), texts, texts, texts, origins, texts)
 plans = st.builds(
     Plan, scopes, st.binary(max_size=16), numbers, numbers, numbers, numbers, few(steps), few(problems), few(problems)
 )
 answers = st.builds(RowResult, st.sampled_from(Result), texts)
 outcomes = st.builds(Outcome, st.binary(max_size=16), numbers, numbers, few(answers), st.booleans())
 rounds = st.builds(Applied, plans, few(st.tuples(texts, answers)), numbers, numbers)
+counts = st.builds(Count, texts, numbers)
 mapped = st.builds(
     Mapped,
     texts,
@@ -40,10 +41,11 @@ mapped = st.builds(
     texts,
     numbers,
     numbers,
-    few(st.builds(Count, texts, numbers)),
+    few(counts),
     st.just(()),
     few(problems),
     few(problems),
+    numbers,
 )
 repositories = st.builds(Repository, texts, texts, texts, st.booleans())
 facts = st.builds(
@@ -52,13 +54,13 @@ facts = st.builds(
     texts,
     texts,
     few(mapped),
-    st.builds(Merged, st.just(()), few(problems), few(problems), numbers, numbers, numbers),
+    st.builds(Merged, st.just(()), few(problems), few(problems), few(counts), numbers, numbers),
     few(rounds),
     few(st.builds(Objection, texts, texts)),
     few(problems),
     few(problems),
     few(st.builds(Unfinished, scopes, texts)),
-    few(st.builds(Context, scopes, few(repositories), few(st.tuples(texts, texts)))),
+    few(st.builds(Context, scopes, few(repositories), few(st.builds(Moving, texts, texts, texts)))),
 )
 operations = st.builds(Operation, st.sampled_from(Change), texts, few(texts), few(texts), numbers, numbers, numbers)
 batches = st.builds(

@@ -4,13 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailsync.core.merge import merge
-from mailsync.core.model import Mapped, Scope
+from mailsync.core.model import Count, Mapped, Scope
 
 ONE, TWO, THREE = "000001L5", "000002L5", "000003L5"
 
 
 def mapped(*records):
     return Mapped("a.csv", "csv", "d", "", sum(len(one.volumes) for one in records), 0, (), records, (), ())
+
+
+def refused(merged):
+    return sum(count.rows for count in merged.refused)
 
 
 def said(records):
@@ -26,7 +30,7 @@ def test_one_attachment_for_a_scope_is_handed_on_as_it_is(records):
     merged = merge([mapped(lto), mapped(disk)], 10)
     assert merged.records[0] is disk
     assert merged.records[1] is lto
-    assert merged[1:] == ((), (), 0, 0, 0)
+    assert merged[1:] == ((), (), (), 0, 0)
 
 
 def test_attachments_complete_each_other_and_cite_their_own_lines(records):
@@ -50,7 +54,7 @@ def test_a_volume_they_agree_on_is_a_note(records):
     assert [str(note) for note in merged.notes] == [
         "b.csv:2: volume US01.LTO.000001L5 is also listed at a.csv:2, and agrees"
     ]
-    assert (merged.problems, merged.refused, merged.repeated) == ((), 0, 1)
+    assert (merged.problems, merged.refused, merged.repeated) == ((), (), 1)
 
 
 def test_a_volume_they_contradict_each_other_about_is_a_problem_that_cites_both_and_nothing_is_applied(records):
@@ -61,14 +65,15 @@ def test_a_volume_they_contradict_each_other_about_is_a_problem_that_cites_both_
         'b.csv:2: volume US01.LTO.000001L5: repository is "LIBR" at a.csv:3 and "OFFS" here'
     ]
     assert said(merged.records[0]) == {TWO: {"repository": "RACK"}}
-    assert (merged.refused, merged.repeated) == (2, 0)
+    assert (merged.refused, merged.repeated) == ((Count("a.csv", 1), Count("b.csv", 1)), 0)
 
 
 def test_a_third_attachment_cannot_settle_a_contradiction(records):
     said_by = [records({ONE: {"slot": slot}}, attachment=f"{slot}.csv") for slot in ("1", "1", "2", "1")]
     merged = merge([mapped(one) for one in said_by], 10)
     assert said(merged.records[0]) == {}
-    assert (merged.refused, merged.repeated, len(merged.problems)) == (4, 0, 1)
+    assert dict(merged.refused) == {"1.csv": 3, "2.csv": 1}
+    assert (merged.repeated, len(merged.problems)) == (0, 1)
 
 
 def test_problems_and_notes_are_bounded_and_counted(records):
@@ -76,7 +81,7 @@ def test_problems_and_notes_are_bounded_and_counted(records):
     other = records({f"{number:06d}L5": {"slot": "12"[number % 2]} for number in range(50)}, attachment="b.csv")
     merged = merge([mapped(one), mapped(other)], 10)
     assert (len(merged.problems), merged.unlisted, len(merged.notes)) == (10, 15, 10)
-    assert (merged.refused, merged.repeated) == (50, 25)
+    assert (refused(merged), merged.repeated) == (50, 25)
 
 
 rows = st.dictionaries(
@@ -91,7 +96,7 @@ rows = st.dictionaries(
 def test_every_row_is_a_record_or_counted_and_nothing_is_invented(records, reports):
     merged = merge([mapped(records(one)) for one in reports], 100)
     (joint,) = merged.records
-    assert sum(map(len, reports)) == len(joint.volumes) + merged.refused + merged.repeated
+    assert sum(map(len, reports)) == len(joint.volumes) + refused(merged) + merged.repeated
     for volume in {volume for one in reports for volume in one}:
         opinions = {}
         for one in reports:

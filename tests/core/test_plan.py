@@ -96,9 +96,28 @@ def test_a_volume_listed_where_its_target_is_gets_confirmed_once(shelf, records)
     assert not make_plan(said, library, rules).steps
 
 
-def test_a_volume_listed_elsewhere_than_its_target_is_an_alert_and_the_move_it_asks_for(shelf, records):
+def test_a_move_starts_where_the_volume_is_whatever_its_target_was(shelf, records):
+    library = shelf({ONE: HELD._replace(repository="OFFS", flags="M")})
+    (step,) = make_plan(records({ONE: {"repository": "RACK"}}), library, PlanRules()).steps
+    assert (step.action, step.before, step.after, step.current) == (Action.MOVE, "OFFS", "RACK", "LIBR")
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+def test_a_volume_that_is_to_stay_where_it_still_is_has_its_move_cancelled(shelf, records, confirms):
+    library = shelf({ONE: HELD._replace(repository="OFFS", flags="M")})
+    plan = make_plan(records({ONE: {"repository": "LIBR"}}), library, PlanRules(confirms=confirms))
+    assert steps(plan) == [(ONE, "repository", Action.CANCEL, "OFFS", "LIBR")]
+
+
+def test_a_volume_nobody_knows_the_place_of_is_moved_from_its_target(shelf, records):
+    library = shelf({ONE: HELD._replace(current_repository="")})
+    (step,) = make_plan(records({ONE: {"repository": "OFFS"}}), library, PlanRules()).steps
+    assert (step.action, step.before, step.current) == (Action.MOVE, "LIBR", "")
+
+
+def test_a_volume_listed_elsewhere_than_its_target_is_an_alert_and_its_target_follows(shelf, records):
     plan = make_plan(records({ONE: {"repository": "OFFS"}}), shelf({ONE: HELD}), PlanRules(confirms=True))
-    assert steps(plan) == [(ONE, "repository", Action.MOVE, "LIBR", "OFFS")]
+    assert steps(plan) == [(ONE, "repository", Action.SEEN, "LIBR", "OFFS")]
     assert [alert.text for alert in plan.alerts] == [f"volume US01.LTO.{ONE} was seen in OFFS, but should be in LIBR"]
 
 
@@ -106,6 +125,16 @@ def test_an_inventory_alerts_of_what_it_does_not_list(shelf, records):
     library = shelf({ONE: HELD, "000002L5": HELD, "000003L5": HELD._replace(repository="RACK")})
     plan = make_plan(records({ONE: {"slot": "12"}}), library, PlanRules(inventory_of="LIBR"))
     assert [alert.text for alert in plan.alerts] == ["volume US01.LTO.000002L5 should be in LIBR and is not listed"]
+
+
+@pytest.mark.parametrize(
+    ("target", "current", "missing"),
+    [("LIBR", "LIBR", True), ("LIBR", "", True), ("LIBR", "OFFS", False), ("OFFS", "LIBR", False)],
+)
+def test_a_volume_that_is_still_on_its_way_is_not_missing(shelf, records, target, current, missing):
+    library = shelf({ONE: HELD, "000002L5": HELD._replace(repository=target, current_repository=current)})
+    plan = make_plan(records({ONE: {"slot": "12"}}), library, PlanRules(inventory_of="LIBR"))
+    assert bool(plan.alerts) is missing
 
 
 def test_the_plans_name_holds_the_decision_and_nothing_of_the_mail(shelf, records):
@@ -142,7 +171,7 @@ said_values = st.fixed_dictionaries(
 )
 held = st.dictionaries(names, volumes, max_size=12)
 said = st.dictionaries(names, said_values, min_size=1, max_size=12)
-rules = st.builds(PlanRules, st.booleans(), st.booleans(), st.sampled_from(["", "LIBR"]))
+rules = st.builds(PlanRules, st.booleans(), st.booleans(), st.sampled_from(["", "LIBR"]), st.just(()))
 
 
 @settings(max_examples=150, deadline=None)

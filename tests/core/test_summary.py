@@ -10,12 +10,14 @@ from mailsync.core.model import Count, Mapped, Origin, Problem, Repository, Scop
 from mailsync.core.outcome import Change, Result, RowResult
 from mailsync.core.plan import Action, Plan, PlanRules, Step, make_plan
 from mailsync.core.summarise import summarise
-from mailsync.core.summary import Applied, Context, Facts, Unfinished, Verdict, changed, context, digest, due
+from mailsync.core.summary import Applied, Context, Facts, Moving, Unfinished, Verdict, changed, context, digest, due
 from mailsync.core.tally import foreseen, operations_of
 
 LTO, DISK = Scope("US01", "LTO"), Scope("US01", "3592")
 ONE, TWO, THREE = "000001L5", "000002L5", "000003L5"
-OK, SAME, CONFLICT, FORBIDDEN = (RowResult(Result[name]) for name in ("OK", "UNCHANGED", "CONFLICT", "FORBIDDEN"))
+OK, SAME, CONFLICT, FORBIDDEN, EXISTS = (
+    RowResult(Result[name]) for name in ("OK", "UNCHANGED", "CONFLICT", "FORBIDDEN", "EXISTS")
+)
 
 
 def step(volume, action=Action.MOVE, field="repository", before="LIBR", after="OFFS", *, line=2):
@@ -55,6 +57,7 @@ def test_a_plan_the_server_accepted_is_counted_as_the_best_that_became_of_each_v
     summary = summarise(facts(foreseen(plan(*steps))))
     counts = summary.counts
     assert (counts.moved, counts.changed, counts.added, counts.confirmed, counts.unchanged) == (1, 1, 1, 1, 6)
+    assert (counts.read, counts.matched, counts.unknown) == (10, 9, 0)
     assert summary.verdict is Verdict.DONE
     assert changed(summary) == 4
     assert [(one.volume, one.field) for one in summary.settings] == [
@@ -70,7 +73,7 @@ def test_a_plan_the_server_accepted_is_counted_as_the_best_that_became_of_each_v
 def test_moves_are_listed_per_from_and_to_pair_by_volume():
     steps = [step(THREE), step(ONE), step(TWO, before="OFFS", after="LIBR"), step("000004L5", after="RACK")]
     places = (Repository("LIBR", "Library"), Repository("OFFS", "Vault", offsite=True))
-    given = facts(foreseen(plan(*steps)), contexts=(Context(LTO, places, ((ONE, "payroll"),)),))
+    given = facts(foreseen(plan(*steps)), contexts=(Context(LTO, places, (Moving(ONE, "payroll"),)),))
     assert [
         (leg.before, leg.after, leg.direction, leg.after_name, [(move.volume, move.description) for move in leg.moves])
         for leg in summarise(given).legs
@@ -81,13 +84,75 @@ def test_moves_are_listed_per_from_and_to_pair_by_volume():
     ]
 
 
+def test_a_move_is_listed_from_where_the_volume_is_and_with_what_is_newest_of_it():
+    steps = [
+        step(ONE, before="OFFS", after="RACK")._replace(current="LIBR"),
+        step(ONE, Action.SET, "move_date", "", "2026-05-01"),
+    ]
+    contexts = (Context(LTO, (), (Moving(ONE, "payroll", "2026-04-01"),)), Context(LTO, (), ()))
+    (leg,) = summarise(facts(foreseen(plan(*steps)), contexts=contexts)).legs
+    assert (leg.before, leg.after) == ("LIBR", "RACK")
+    assert leg.moves == ((ONE, "payroll", "a.csv:2", "2026-05-01"),)
+
+
+def test_what_is_cancelled_or_seen_elsewhere_is_no_move_and_is_told_and_counted_apart():
+    steps = [
+        step(ONE, Action.CANCEL, before="OFFS", after="LIBR")._replace(current="LIBR"),
+        step(TWO, Action.SEEN, before="LIBR", after="OFFS")._replace(current="LIBR"),
+    ]
+    summary = summarise(facts(foreseen(plan(*steps))))
+    assert summary.legs == ()
+    for legs, wanted in (
+        (summary.cancelled, ("OFFS", "LIBR", "", ONE)),
+        (summary.seen, ("LIBR", "OFFS", "", TWO)),
+    ):
+        assert [(leg.before, leg.after, leg.direction, leg.moves[0].volume) for leg in legs] == [wanted]
+    counts = summary.counts
+    assert (counts.moved, counts.cancelled, counts.seen, counts.matched) == (0, 1, 1, 10)
+    assert (summary.verdict, changed(summary)) == (Verdict.DONE, 2)
+
+
+@pytest.mark.parametrize(
+    ("answers", "added", "unknown", "blocked"),
+    [(((ONE, OK),), 1, 0, 0), (((ONE, FORBIDDEN),), 0, 1, 0), ((), 0, 1, 0), (((ONE, EXISTS),), 0, 0, 1)],
+)
+def test_a_volume_that_is_to_be_added_matches_none(answers, added, unknown, blocked):
+    counts = summarise(facts(Applied(plan(step(ONE, Action.ADD, before="")), answers, 8, 8))).counts
+    assert (counts.added, counts.unknown, counts.blocked, counts.pending) == (added, unknown, blocked, 0)
+    assert (counts.matched, counts.unchanged) == (9 + blocked, 9)
+
+
+def test_rows_that_contradict_each_other_are_refused_in_the_figures_of_their_attachments(records):
+    one, other = records({ONE: {"slot": "1"}}), records({ONE: {"slot": "2"}}, attachment="b.csv")
+    read = (mapped(1, records=(one,)), mapped(1, records=(other,))._replace(attachment="b.csv"))
+    summary = summarise(Facts("nightly", "", "", mapped=read, merged=merge(read, 10)))
+    assert [(source.attachment, source.refused) for source in summary.attachments] == [("a.csv", 1), ("b.csv", 1)]
+    assert (summary.counts.refused, len(summary.problems), summary.unlisted) == (2, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (step(ONE, Action.SKIP, before="OFFS", after="RACK")._replace(current="LIBR"), "not moved LIBR -> RACK"),
+        (
+            step(ONE, Action.SKIP, before="OFFS", after="LIBR")._replace(current="LIBR"),
+            "move LIBR -> OFFS not cancelled",
+        ),
+    ],
+)
+def test_a_locked_volume_says_what_it_does_not_do_and_how_it_is_unlocked(asked, said):
+    (problem,) = summarise(facts(foreseen(plan(asked)))).problems
+    assert problem.text == f"volume US01.LTO.{ONE} {said}: the volume is locked"
+    assert "mailsync server load, with a column flags" in problem.hint
+
+
 def test_a_move_the_server_refused_is_a_problem_and_no_move():
     made = plan(step(ONE, line=2), step(TWO, line=3))
     given = facts(Applied(made, ((ONE, OK), (TWO, RowResult(Result.FORBIDDEN, "no write grant"))), 8, 8))
     summary = summarise(given)
     assert [move.volume for leg in summary.legs for move in leg.moves] == [ONE]
     assert told(given) == [
-        "a.csv:3: volume US01.LTO.000002L5 not moved LIBR -> OFFS: this login may not (no write grant)"
+        "a.csv:3: volume US01.LTO.000002L5 not moved LIBR -> OFFS: the server forbids it (no write grant)"
     ]
     assert (summary.counts.moved, summary.counts.blocked, summary.verdict) == (1, 1, Verdict.PROBLEMS)
 
@@ -120,7 +185,7 @@ def test_an_update_and_a_confirmation_of_one_volume_have_their_own_answers():
     assert operations_of(made) == ((ONE, Change.UPDATE), (ONE, Change.CONFIRM))
     given = facts(Applied(made, ((ONE, OK), (ONE, FORBIDDEN)), 8, 8))
     assert [one.field for one in summarise(given).settings] == ["slot"]
-    assert told(given) == ["a.csv:2: volume US01.LTO.000001L5 not confirmed in LIBR: this login may not"]
+    assert told(given) == ["a.csv:2: volume US01.LTO.000001L5 not confirmed in LIBR: the server forbids it"]
 
 
 def test_a_conflict_that_a_later_round_settled_is_a_move():
@@ -158,7 +223,7 @@ def test_the_part_of_a_stale_plan_that_was_applied_is_told_and_the_rest_is_not_p
 
 
 def test_a_refused_plan_shows_what_would_move_and_moves_nothing():
-    given = facts(Applied(plan(step(ONE), step(TWO)), (), 0, 0), objections=(Objection("moved", "too many"),))
+    given = facts(Applied(plan(step(ONE), step(TWO)), (), 0, 0), objections=(Objection("max_share_moved", "too many"),))
     summary = summarise(given)
     assert (summary.verdict, summary.legs, changed(summary)) == (Verdict.REFUSED, (), 0)
     assert [move.volume for leg in summary.pending for move in leg.moves] == [ONE, TWO]
@@ -195,8 +260,8 @@ def test_problems_come_from_everywhere_in_the_order_of_their_places_and_once():
 
     given = facts(
         foreseen(plan(problems=(at(3),), listed=9)),
-        mapped=(mapped(10, refused=4, problems=(at(5),)),),
-        merged=Merged(problems=(at(4),), refused=2, unlisted=1),
+        mapped=(mapped(10, refused=4, problems=(at(5),), unlisted=3),),
+        merged=Merged(problems=(at(4),), refused=(Count("a.csv", 2),), unlisted=1),
         problems=(Problem(Origin(), "unreadable attachment"), at(5)),
     )
     summary = summarise(given)
@@ -206,14 +271,20 @@ def test_problems_come_from_everywhere_in_the_order_of_their_places_and_once():
 
 def test_refused_rows_alone_make_a_problem_though_none_is_listed():
     summary = summarise(facts(foreseen(plan()), mapped=(mapped(12, refused=2),)))
-    assert (summary.verdict, summary.unlisted) == (Verdict.PROBLEMS, 2)
+    assert summary.verdict is Verdict.PROBLEMS
+
+
+def test_one_problem_that_refuses_every_row_is_one_problem():
+    fault = Problem(Origin("", "a.csv", "", 0, 1), "the line looks cut otherwise")
+    summary = summarise(facts(mapped=(mapped(7, refused=7, problems=(fault,)),)))
+    assert (summary.problems, summary.unlisted, summary.counts.refused) == ((fault,), 0, 7)
 
 
 DONE = facts(foreseen(plan(step(ONE))))
 QUIET = facts(foreseen(plan()))
 ALERT = facts(foreseen(plan(alerts=(Problem(Origin(), "missing"),))))
 TROUBLE = facts(foreseen(plan()), problems=(Problem(Origin(), "x"),))
-REFUSED = facts(Applied(plan(step(ONE)), (), 0, 0), objections=(Objection("moved", "x"),))
+REFUSED = facts(Applied(plan(step(ONE)), (), 0, 0), objections=(Objection("max_share_moved", "x"),))
 FAILED = facts(Applied(plan(step(ONE), step(TWO)), ((ONE, OK),), 8, 8))
 
 
@@ -247,10 +318,11 @@ def test_the_digest_is_of_everything_told_and_of_nothing_else():
 
 
 def test_the_context_of_a_plan_is_its_places_and_what_moves(shelf):
-    library = shelf({ONE: Volume(description="payroll"), TWO: Volume(description="other"), THREE: Volume()})
+    library = shelf({ONE: Volume(description="payroll"), TWO: Volume(description="other")})
+    library.volumes[THREE] = Volume(move_date="2026-04-01")
     found = context(plan(step(ONE), step(THREE), step(TWO, Action.SET, "slot")), library)
     assert [place.id for place in found.repositories] == ["LIBR", "OFFS", "RACK"]
-    assert found.descriptions == ((ONE, "payroll"),)
+    assert found.moving == ((ONE, "payroll", ""), (THREE, "", "2026-04-01"))
 
 
 names = st.integers(1, 9).map(lambda number: f"{number:06d}L5")
@@ -268,7 +340,7 @@ held = st.dictionaries(
 @given(
     reports=st.lists(st.dictionaries(names, values, max_size=9), min_size=1, max_size=3),
     held=held,
-    rules=st.builds(PlanRules, st.booleans(), st.booleans(), st.sampled_from(["", "LIBR"])),
+    rules=st.builds(PlanRules, st.booleans(), st.booleans(), st.sampled_from(["", "LIBR"]), st.just(())),
     results=st.lists(st.sampled_from(Result), max_size=12),
     refused=st.integers(0, 3),
     reached=st.booleans(),
@@ -284,6 +356,8 @@ def test_the_figures_of_any_run_add_up(shelf, records, *, reports, held, rules, 
     rounds = (Applied(made, tuple(answers), 8, 9),) if reached else ()
     counts = summarise(Facts("r", "", "", mapped=tuple(read), merged=merged, rounds=rounds)).counts
     assert min(counts) >= 0
-    assert counts.read == sum(counts[1:7])
-    assert counts.matched == sum(counts[7:])
-    assert counts.unknown == (len(made.problems) if reached else 0)
+    assert counts.read == sum(counts[1:8])
+    assert counts.matched == sum(counts[8:])
+    new = {step.volume for step in made.steps if step.action is Action.ADD}
+    assert counts.unknown + counts.added <= (len(made.problems) + len(new) if reached else 0)
+    assert counts.unknown >= (len(made.problems) if reached else 0)

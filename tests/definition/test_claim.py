@@ -84,3 +84,22 @@ def test_content_is_read_as_the_definition_says(attach, define):
     )
     assert isinstance(asked(attach("VOLUME LIST\nA00001\n".encode("cp037")), [ebcdic]), Claimed)
     assert isinstance(asked(attach("VOLUME LIST\nA00001\n".encode("utf-16-le")), [ebcdic]), Unclaimed)
+
+
+def test_a_definition_without_criteria_reads_what_the_others_of_its_tier_leave(attach, define, named):
+    plain, left = (
+        named("plain", 'attachment: "*.csv"'),
+        define("name: left\nclaim: named\nfields: {volume: {column: 1}}"),
+    )
+    assert asked(attach(path="a.csv"), [left, plain]) == Claimed(plain)
+    assert asked(attach(path="a.txt"), [left, plain]) == Claimed(left)
+    assert asked(attach(path="a.txt"), [plain], [left]) == Claimed(left)
+    other = left._replace(name="other")
+    assert asked(attach(path="a.txt"), [left, other]) == Ambiguous(("left", "other"))
+
+
+def test_a_definition_without_criteria_reads_the_mails_text_only_when_nothing_is_attached(attach, define):
+    left = define("claim: named\nfields: {volume: {column: 1}}")
+    body = attach(path="(body)", body=True)
+    assert asked(body, [left]) == Claimed(left)
+    assert isinstance(asked(body, [left], facts=FACTS._replace(attached=True)), Unclaimed)

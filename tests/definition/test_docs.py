@@ -8,7 +8,10 @@ import pytest
 from mailsync.core.fields import SYNC_FIELDS
 from mailsync.definition.load import load_definition
 from mailsync.definition.model import RULE_FIELDS, WORK_FIELDS
+from mailsync.definition.months import LANGUAGES
 from mailsync.definition.samples import sample_differences
+from mailsync.definition.ttidef import STATEMENTS
+from mailsync.definition.ttidef_fields import FIELDS
 from mailsync.tables.reader import read_table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text(encoding="utf-8")
@@ -42,8 +45,13 @@ claim: {x: 1}
 table: {x: 1}
 scope: {x: 1}
 x: 1
-fields: {volume: {column: volume, x: 1}}
+fields: {volume: {column: volume, x: 1, adjust: {x: 1}}}
 skip: [{x: 1}]
+heading: {x: 1}
+rows: {x: 1}
+by_date: {x: 1}
+skip_change: {x: 1}
+translate_from: {x: 1}
 """
     faults = []
     load_definition("x.yaml", everything, faults)
@@ -53,3 +61,9 @@ skip: [{x: 1}]
     }
     assert {"claim", "attachment", "delimiter", "customer", "column", "translate_from", "matches"} <= keys
     assert sorted(key for key in keys if f"`{key}`" not in PAGE and f"{key}:" not in PAGE) == []
+
+
+def test_every_statement_and_field_of_a_ttidef_is_on_the_page():
+    assert [name for name in STATEMENTS if name not in PAGE] == []
+    assert [name for name in FIELDS if name not in PAGE and not name.startswith("USER")] == []
+    assert [name for name in LANGUAGES if f"`{name}`" not in PAGE] == []

@@ -38,6 +38,12 @@ def compiled(text: str, *, fold: bool = False) -> Filter:
         ("[^x]", ["^", "x"], ["y"]),
         ("*(LIB1|LIB2)", ["LIB1", "LIB2", "LIB1LIB2"], ["", "LIB3", "LIB1x"]),
         ("S*(1|2?|[a|b])", ["S1", "S2x", "Sa", "S1b"], ["S", "S2", "S|"]),
+        ("!(CLN*)", ["A1", "", "CL"], ["CLN", "CLN001"]),
+        ("!([0-9]*", ["A1", "", " 1"], ["1", "1A"]),
+        ("!(A|B*|[)]x)", ["", "C", ")y"], ["A", "Bx", ")x"]),
+        ("A?!(X*|Y)L[4|5]", ["A1L4", "A1ZL5", "A1YZL4"], ["A1XL4", "A1YL5", "B1ZL4", "AL4", "A1ZL6"]),
+        ("!(*(A|B)C)", ["", "C", "AB"], ["AC", "ABAC"]),
+        ("[!()]", ["a"], ["(", ")", ""]),
         ("a.b", ["a.b"], ["axb"]),
         ("Cleaning Tape (27 uses left)", ["Cleaning Tape (27 uses left)"], ["Cleaning Tape 27 uses left"]),
         ("\\d+?", ["\\d+x"], ["1"]),
@@ -61,8 +67,12 @@ def test_a_folded_filter_ignores_case_also_in_character_classes():
     ("text", "said"),
     [
         ("x" * 257, "at most 256"),
-        ("!(CLN*)", "!(...) is not supported"),
-        ("*LIST:tapes.txt", "*LIST:file is not supported"),
+        ("*!(CLN*)", "a * beside !(...)"),
+        ("!(a)b*(c)", "a * beside !(...)"),
+        ("!(a)!(b)", "more than one !(...)"),
+        ("!(a!(b))", "more than one !(...)"),
+        ("!(a[b)", '"[" is never closed'),
+        ("*LIST:tapes.txt", "*LIST:file is for .ttidef definitions"),
         ("a[bc", '"[" is never closed'),
         ("*(a|b", '"*(" is never closed'),
         ("*(a|*(b))", "a group within a group"),
@@ -92,7 +102,9 @@ def test_stars_mean_what_the_regular_expression_says(text, value):
     assert compiled(text).matches(value) == expected
 
 
-@pytest.mark.parametrize("text", ["*a*a*a*a*b", "*a?*a?*a?*a?*[b]", "*(a|aa|aaa)b", "*a*a*a*a*a*a*a*a*a*a*(a|b)c"])
+@pytest.mark.parametrize(
+    "text", ["*a*a*a*a*b", "*a?*a?*a?*a?*[b]", "*(a|aa|aaa)b", "*a*a*a*a*a*a*a*a*a*a*(a|b)c", "!(*a*a*a*a*x)"]
+)
 def test_matching_is_linear_in_the_value(text):
     one = compiled(text)
     started = time.process_time()

@@ -139,3 +139,11 @@ def test_the_digest_is_of_the_meaning_not_of_how_it_is_written(define):
 )
 def test_another_meaning_is_another_digest(define, change):
     assert define(GOOD).digest != define(GOOD + change).digest
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("yes please", '"upper": "yes please" is not true or false'), ("false", "can only be true")]
+)
+def test_a_switch_that_is_not_true_is_one_fault(faults_of, value, said):
+    (fault,) = faults_of(GOOD + f"  slot: {{column: 2, upper: {value}}}\n")
+    assert said in fault

@@ -202,6 +202,67 @@ def test_a_missing_caption_is_told_once_with_what_there_is_and_refuses_every_row
     assert [(one.text, one.hint) for one in found.problems] == [
         ('caption "repository" was not found; captions are "Volume", "Repositry"', 'did you mean "Repositry"?')
     ]
+    assert (str(found.problems[0].origin), found.unlisted) == ("tapes.csv:1", 0)
+
+
+@pytest.mark.parametrize(
+    ("captions", "text", "hint"),
+    [
+        (
+            "Barcode,Shelf",
+            'captions "volume" and "repository" were not found; captions are "Barcode", "Shelf"',
+            "the report's layout has changed, or it is another report",
+        ),
+        (
+            "Volumes,Shelf",
+            'captions "volume" and "repository" were not found; captions are "Volumes", "Shelf"',
+            'did you mean "Volumes" for "volume"?',
+        ),
+        (
+            "Volume,VOLUME,Repositry",
+            (
+                'caption "volume" is there more than once: columns 1 and 2; '
+                'caption "repository" was not found; captions are "Volume", "VOLUME", "Repositry"'
+            ),
+            'use the column\'s number; did you mean "Repositry"?',
+        ),
+    ],
+)
+def test_whatever_is_wrong_with_the_captions_is_one_problem_on_their_line(mapped, captions, text, hint):
+    found = mapped(PLAIN, f"\n{captions}\nA1,x\nA2,x\n")
+    assert found.problems == ((("<1@example.com>", "tapes.csv", "", 0, 2), text, hint),)
+    assert (found.read, found.refused) == (2, 2)
+
+
+@pytest.mark.parametrize(("delimiter", "name"), [(";", ";"), ("\t", "tab"), ("|", "|")])
+def test_a_line_cut_by_another_delimiter_than_the_definitions_is_recognised(mapped, delimiter, name):
+    line = delimiter.join(["volume", '"Repository"'])
+    content = f"{line}\n" + f"A1{delimiter}LIBR\n" * 7
+    (problem,) = mapped("table: {delimiter: ','}" + PLAIN, content).problems
+    assert str(problem) == f'tapes.csv:1: the line looks cut by "{name}", the definition says ","'
+    assert problem.hint == f'set delimiter: "{name}" in the definition, or leave it out'
+    assert mapped(PLAIN, content).problems == ()
+
+
+def test_another_delimiter_is_not_blamed_when_it_finds_no_caption(mapped):
+    (problem,) = mapped("table: {delimiter: ','}" + PLAIN, "x;y\nA1;LIBR\n").problems
+    assert problem.text.startswith('captions "volume" and "repository" were not found')
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff"])
+def test_an_attachment_without_anything_in_it_is_said_to_be_empty(mapped, content):
+    found = mapped(PLAIN, content)
+    assert [str(problem) for problem in found.problems] == ["tapes.csv: the attachment is empty"]
+    found = mapped("table: {header: 3}" + PLAIN, f"{content}one\ntwo\n")
+    assert [problem.text for problem in found.problems] == ["it ends before its captions, row 3"]
+
+
+def test_captions_without_rows_are_noted(mapped):
+    found = mapped(PLAIN, HEAD)
+    assert (found.read, found.problems) == (0, ())
+    assert [str(note) for note in found.notes] == ["tapes.csv: there are no rows in it"]
+    assert mapped(PLAIN, HEAD + "A1,x\n").notes == ()
+    assert mapped(PLAIN, HEAD + "A1,x\nA2,x\n", limits=RowLimits(rows=1)).notes == ()
 
 
 def test_a_caption_that_is_there_twice_is_no_caption(mapped):
@@ -222,6 +283,7 @@ def test_an_optional_field_without_its_caption_or_cell_is_silent(mapped):
 def test_a_row_too_short_is_a_problem_and_one_too_long_is_not(mapped):
     found = mapped(PLAIN, HEAD + "A00001\nA00002,LIBR,more,and more\n")
     assert texts(found.problems) == ['2: repository (column "repository"): the row ends at column 1']
+    assert found.problems[0].hint == "optional: true for the field, if the column may be missing"
     assert list(rows_of(found)) == ["A00002"]
 
 
@@ -374,7 +436,7 @@ def test_a_cell_longer_than_the_limit_is_a_problem_of_its_row_if_it_is_used(mapp
 
 def test_listed_problems_are_bounded_and_counted_without_a_bound(mapped):
     found = mapped(PLAIN, HEAD + "bad,x\n" * 50, limits=RowLimits(problems=7))
-    assert (len(found.problems), found.refused) == (7, 50)
+    assert (len(found.problems), found.refused, found.unlisted) == (7, 50, 43)
 
 
 def test_a_guessed_charset_is_noted(mapped):

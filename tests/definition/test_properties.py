@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,9 +37,34 @@ table: {kind: fixed}
 duplicates: error
 fields: {volume: {column: [1, 6]}, slot: {column: [8, 12], empty: unset}}
 """,
+    "whole": """
+claim: named
+table: {header: none, delimiter: ","}
+heading: {record: "A00003*", rows: 2}
+rows: {start: ["x*", "A*"], end: "never*", terminate: "US01*"}
+skip: [{unless: "!(CLN*)"}]
+duplicates: last
+min_rows: 2
+fields:
+  volume: {column: 1}
+  user1: {column: 2}
+  description: {join: [{column: 2}, {column: 3, optional: true}]}
+  slot: {column: {heading: 2, start: 2, length: 3}}
+  move_date: {column: 4, optional: true, never: [never], adjust: [{months: 1}, {field: user1, matches: "x*", days: 3}]}
+  write_time: {column: 5, optional: true}
+by_date:
+  - {move_date: {within: 7d}, repository: LIBR}
+  - {write_time: {beyond: 7d}, repository: OFFS, field: user1, matches: "*", move_after: 7d}
+""",
 }
 DEFINITIONS = {name: load_definition("x.yaml", text, []) for name, text in TEXTS.items()}
-CONTEXT = Context(read_table, scope=Scope("US01", "LTO"), repositories={"Library": "LIBR"}, timezone="Europe/Berlin")
+CONTEXT = Context(
+    read_table,
+    scope=Scope("US01", "LTO"),
+    repositories={"Library": "LIBR"},
+    timezone="Europe/Berlin",
+    today=date(2030, 12, 30),
+)
 CELLS = st.sampled_from(
     [
         "A00001",

@@ -40,6 +40,41 @@ def test_a_file_is_pushed_and_its_summary_printed(site, tmp_path):
     assert site.export()[NAMES[0]]["repository"] == "OFFS"
 
 
+TTIDEF = """\
+SetCSVDelimiter(";"); SetLiteral(CUSTOMER, "US01"); SetLiteral(MEDIA, "LTO");
+Extract(VOLUME, 1, 10, 0); Extract(REPOSITORY, 2, 9, 0); AddTranslation(REPOSITORY, "Off*", "OFFS");
+AddSkipOnRepositoryChange("RACK", "*", "LIBR");
+"""
+
+
+def test_a_file_is_pushed_with_tapetracks_own_definition(site, tmp_path):
+    path = tmp_path / "tapes.ttidef"
+    path.write_text(TTIDEF)
+    report = f"{NAMES[40]};Offsite\n{NAMES[41]};RACK\n".encode()
+    done = site.run("push", "-d", str(path), stdin=report)
+    assert done.returncode == 0, done.stderr.decode()
+    held = site.export()
+    assert (held[NAMES[40]]["repository"], held[NAMES[41]]["repository"]) == ("OFFS", "LIBR")
+
+
+def test_a_route_reads_its_mails_with_tapetracks_own_definition(site):
+    config = site.folder / "mailsync.yaml"
+    text = config.read_text()
+    (site.folder / "definitions" / "own.ttidef").write_text(TTIDEF)
+    config.write_text(text.replace("definitions: [nightly-csv]", "definitions: [own]"))
+    try:
+        done, document = explained(site, report_mail(site, f"{NAMES[42]};Offsite\n{NAMES[43]};RACK\n".encode()))
+    finally:
+        config.write_text(text)
+        (site.folder / "definitions" / "own.ttidef").unlink()
+    assert done.returncode == 0, done.stderr.decode()
+    assert [one["definition"] for one in document["attachments"]] == ["own"]
+    assert [(one["volume"], one["to"]) for one in document["plan"]["steps"]] == [(f"US01.LTO.{NAMES[42]}", "OFFS")]
+    assert [note["text"] for note in document["notes"]] == [
+        '1 of US01.LTO left alone: change to "RACK", target "*", current "LIBR"'
+    ]
+
+
 def test_stdin_is_pushed_and_problems_end_in_1(site):
     done = site.run("push", "--definition", "nightly-csv", stdin=extract([(NAMES[1], "OFFS"), ("NOSUCH", "OFFS")]))
     assert done.returncode == 1
@@ -132,7 +167,7 @@ def test_a_mail_that_would_be_held_says_why(site):
 def test_an_objection_is_shown(site):
     done, said = explained(site, report_mail(site, extract((name, "RACK") for name in NAMES), number=15))
     assert done.returncode == 1
-    assert said["objections"][0]["guard"] == "moved"
+    assert said["objections"][0]["guard"] == "max_share_moved"
     assert said["replies"][0]["subject"].startswith("[mailsync] refused")
 
 

@@ -251,3 +251,18 @@ def test_a_batch_id_used_by_a_lost_journal_makes_no_false_reply(site):
     reply = max((site.folder / "audit" / ".Replies" / "cur").iterdir()).read_bytes()
     assert f"[ ] {NAMES[1]}".encode() in reply
     assert f"[ ] {NAMES[0]}".encode() not in reply
+
+
+def test_a_mail_overtaken_by_a_newer_report_is_held_and_people_are_told(site):
+    old = report_mail(site, extract([(NAMES[0], "OFFS")]), number=1)
+    new = report_mail(site, extract([(NAMES[0], "LIBR"), (NAMES[1], "OFFS")]), number=2)
+    assert site.filter(old).returncode == 75
+    time.sleep(1.1)  # the order of reports is kept in whole seconds
+    with served(site):
+        assert site.filter(new).returncode == 0
+        assert site.filter(old).returncode == 0
+    assert (place(site, NAMES[0]), place(site, NAMES[1])) == ("LIBR", "OFFS")
+    (one,) = held(site)
+    assert one["reason"].startswith("overtaken: a newer report of nightly/nightly-csv")
+    reply = next(message for message in site.replies() if b"<report-1@" in message)
+    assert b"newer report" in reply

@@ -7,6 +7,7 @@ import os
 import pytest
 from sites import Site, extract, library_csv, load, make_site, served, volume_names
 
+from mailsync.client.link import OvertakenError
 from mailsync.config.definitions import load_definitions
 from mailsync.config.site import load_site
 from mailsync.core.errors import TemporaryError
@@ -59,7 +60,7 @@ def job(world: World, rows, *, name: str = "extract.csv") -> Job:
     world.journal.begin(run, mail=bytes(run), route=route.name, verdict="[]", now=world.now())
     definition = load_definitions(world.site).by_name["nightly-csv"]
     extract_ = Attachment(name, extract(rows), "", "", 0, body=False)
-    return Job(run, route, world.now(), file_report(extract_, definition, route, world.site))
+    return Job(run, route, world.now(), file_report(extract_, definition, route, world.site, now=world.now()))
 
 
 def changed_by_somebody(site: Site, volume: str, place: str):
@@ -123,26 +124,36 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_bytes_and_nothing_is_don
     assert world.server.refresh(facts.rounds[0].plan.scope).version == version
 
 
-def test_an_older_run_goes_on_after_a_newer_one_with_what_it_had_journalled(site, world):
-    """What was journalled is sent as it was; what that would undo of the newer run is a conflict, and planned again."""
+class Down(Between):
+    """The server, which cannot be reached with an APPLY."""
 
-    class Down(Between):
-        def apply(self, _body):
-            raise TemporaryError("the server is down")
+    def apply(self, _body):
+        raise TemporaryError("the server is down")
 
-    older = job(world, [(NAMES[0], "OFFS"), (NAMES[1], "OFFS")])
+
+def test_a_run_that_waited_plans_again_after_another_of_its_source(site, world):
+    """Both came in the same second: neither is newer, but the one that waited has not seen what the other did."""
+    waiting = job(world, [(NAMES[0], "OFFS"), (NAMES[1], "OFFS")])._replace(asof=1000)
+    with pytest.raises(TemporaryError):
+        settle(waiting, world.journal, Down(world))
+    settle(job(world, [(NAMES[0], "RACK")])._replace(asof=1000), world.journal, Between(world))
+    facts = settle(waiting, world.journal, Between(world))
+    assert [chapter.dropped for chapter in world.journal.chapters(waiting.run)] == [True, False]
+    assert summarise(facts).counts.moved == 2
+
+
+def test_an_older_report_that_waited_is_overtaken_and_changes_nothing(site, world):
+    older = job(world, [(NAMES[0], "OFFS")])._replace(asof=1000)
     with pytest.raises(TemporaryError):
         settle(older, world.journal, Down(world))
-    settle(job(world, [(NAMES[0], "RACK")]), world.journal, Between(world))
-    facts = settle(older, world.journal, Between(world))
-    assert [row.result for _, row in facts.rounds[0].results] == [Result.CONFLICT, Result.OK]
+    settle(job(world, [(NAMES[0], "RACK")])._replace(asof=2000), world.journal, Between(world))
+    for _ in range(2):
+        with pytest.raises(OvertakenError):
+            settle(older, world.journal, Between(world))
+    assert site.export()[NAMES[0]]["repository"] == "RACK"
 
 
 def test_a_definition_changed_while_a_run_is_open_is_told_and_nothing_is_lost(site, world):
-    class Down(Between):
-        def apply(self, _body):
-            raise TemporaryError("the server is down")
-
     asked = job(world, [(NAMES[0], "OFFS")])
     with pytest.raises(TemporaryError):
         settle(asked, world.journal, Down(world))
@@ -177,7 +188,7 @@ def test_a_plan_the_guards_refuse_sends_nothing_and_is_not_made_again(site, worl
     again = settle(asked, world.journal, Watched(world))
     assert len(asked_for) == 1
     assert summarise(first) == summarise(again)
-    assert [one.guard for one in first.objections] == ["moved"]
+    assert [one.guard for one in first.objections] == ["max_share_moved"]
 
 
 def test_a_scope_the_server_does_not_have_is_a_problem_and_nothing_is_sent(site, world):

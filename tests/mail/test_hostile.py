@@ -106,7 +106,7 @@ def _slow(head, body=b""):
         (_slow(b"text/csv; name=a", b"PK\x03\x04" + b"PK\x01\x02" * 1_000_000), "more files than archive_members: 200"),
         (_slow(b"text/csv; name=a\nContent-Transfer-Encoding: quoted-printable", b"=" * 5_000_000), ""),
         (b"\n" * 5_000_000, ""),
-        (b"a\n" * 2_000_000, ""),
+        (b"a\n" * 2_000_000, "more lines to look at than mail_lines"),
         (b"Subject: " + b"=?utf-8?q?" * 20_000 + b"\n\n", ""),
         (b"From: " + b"(" * 200_000 + b"\n\n", ""),
     ],

@@ -17,6 +17,7 @@ from mailsync.mail.sender import (
     extension,
     presented_tokens,
     redact,
+    redact_extensions,
     token_digest,
     token_text,
 )
@@ -130,6 +131,20 @@ def test_the_hexadecimal_names_of_runs_survive_redaction():
     assert redact(f"run {run}") == f"run {run}"
 
 
+@pytest.mark.parametrize("beside", ["0", "9", "18", "x", "B" * 30])
+def test_a_token_that_touches_letters_and_digits_is_redacted(beside):
+    for text in (f"nightly.{GOOD}{beside}", f"{beside}{GOOD}", f"{beside}{GOOD.upper()}{beside}"):
+        assert GOOD not in redact(text).lower()
+
+
+def test_only_extensions_with_a_token_are_redacted_where_the_rest_must_stay_whole():
+    assert redact_extensions(f"<1+nightly.{GOOD}@example.com>") == "<1+...@example.com>"
+    assert redact_extensions(f"sync+Nightly.{GOOD.upper()}7@example.com") == "sync+...@example.com"
+    for whole in ("<a+b@example.com>", f"<{GOOD}@example.com>", "backup+reports@example.com", "a+b.c@example.com"):
+        assert redact_extensions(whole) == whole
+    assert redact_extensions("+a." * 200_000) == "+a." * 200_000
+
+
 FORMS = st.sampled_from(
     [
         "sync+nightly.{}@example.com",
@@ -140,6 +155,7 @@ FORMS = st.sampled_from(
         "sync+nightly.{}=example.com@example.net",
         "for sync+nightly.{}@example.com; Mon",
         "rfc822;sync+nightly.{}@example.com",
+        "z18{}0",
     ]
 )
 

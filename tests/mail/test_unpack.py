@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import quopri
+import random
 import tracemalloc
 import zipfile
 from email.message import EmailMessage
@@ -321,6 +322,77 @@ def test_a_zip_that_lies_about_sizes_and_shares_data_stops_at_what_the_mail_may_
     assert {problem.text for problem in found.problems} == {
         "the mail unfolds to more bytes than mail_unpacked allows",
     }
+
+
+@pytest.mark.parametrize("sizes", [(1_000_000, 2), (262_144, 524_288), (300_000, 1, 600_000), (2, 999_999)])
+def test_gzip_streams_after_each_other_are_one_file_whatever_their_sizes(sizes):
+    streams = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
+    packed = b"".join(gzip.compress(stream, mtime=0) for stream in streams)
+    for padding in (b"", bytes(512)):
+        assert _contents(_multipart(_file(packed + padding, "a.gz"))) == {"a.gz!/a": b"".join(streams)}
+
+
+def test_the_ratio_is_of_what_the_archive_has_and_not_of_what_its_directory_claims():
+    noise = random.Random(1).randbytes(500_000)
+    data = bytearray(_zip(("bomb.csv", bytes(50_000_000)), ("noise.csv", noise)))
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 20 : entry + 24] = (450_000).to_bytes(4, "little")
+    problem = _problem(_multipart(_file(bytes(data), "bomb.zip")))
+    assert problem.origin.attachment == "bomb.zip!/bomb.csv"
+    # Some versions of zipfile compare the claim with the room themselves.
+    assert problem.text in (
+        "it unfolds to more than archive_ratio: 200 times its size",
+        "it is damaged or cut off",
+    )
+
+
+def test_archives_within_archives_share_one_budget_of_members():
+    inner = _zip(*((f"{number}.csv", b"") for number in range(150)))
+    outer = _zip(*((f"{number}.zip", inner) for number in range(150)))
+    found = unpack(_multipart(_file(outer), _file(outer)), LIMITS)
+    assert len(found.attachments) == 0
+    assert {problem.text for problem in found.problems[:100]} == {
+        "the mail's archives have more files than archive_members: 200"
+    }
+    folders = _multipart(*[_file(_zip(*((f"{number}/", b"") for number in range(150))), "a.zip")] * 2)
+    assert "archive_members: 200" in _problem(folders).text
+    singles = _multipart(*[_file(gzip.compress(CSV, mtime=0), "a.gz")] * 3)
+    assert len(_paths(singles, LIMITS._replace(archive_members=2))) == 2
+
+
+def test_problems_and_notes_of_a_mail_are_listed_up_to_a_bound_and_then_counted():
+    broken = _part(b"%PDF-1.7", "Content-Type: application/pdf; name=a.pdf", "Content-Transfer-Encoding: strange")
+    found = unpack(_multipart(*[broken] * 150), LIMITS)
+    for listed in (found.problems, found.notes):
+        assert len(listed) == 101
+        assert str(listed[-1]).startswith("and 50 more attachments ")
+        assert all(one.origin.attachment for one in listed[:-1])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("before", [1, 40, 120, 240])
+def test_a_long_header_is_the_same_header_to_the_parser(before, end):
+    padding = b"".join(b"X-Pad-%d: %s\n" % (number, b"a" * 900) for number in range(before))
+    structure = b'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="XX"\n\n'
+    inner = b"--XX\n" + padding + b"Content-Type: text/csv; name=a.csv\n\n" + CSV.replace(b"\r", b"")
+    mail = (b"From: a@example.com\n" + padding + structure + inner + b"\n--XX--\n").replace(b"\n", end)
+    assert _paths(mail) == ["a.csv"]
+    single = b"From: a@example.com\n" + padding + b"Content-Type: text/csv; name=a.csv\n\n" + CSV * 5_000
+    assert _contents(single) == {"a.csv": CSV * 5_000}
+
+
+@pytest.mark.parametrize("announced", [b"Content-Type: Message/RFC822\n", b""])
+def test_a_forwarded_mail_with_a_long_header_is_read_under_all_of_it(announced):
+    padding = b"".join(b"X-Pad-%d: %s\n" % (number, b"a" * 900) for number in range(120))
+    inner = b"Subject: x\n" + padding + b"Content-Type: text/csv; name=a.csv\n\n" + CSV * 5_000
+    kind = "mixed" if announced else "digest"
+    assert _contents(_multipart(announced + b"\n" + inner, kind=kind)) == {"part-1!/a.csv": CSV * 5_000}
+
+
+def test_no_field_of_a_long_header_escapes_the_limit_on_fields():
+    padding = b"".join(b"X-Pad-%d: %s\n" % (number, b"a" * 900) for number in range(5_001))
+    mail = _multipart(padding + b"Content-Type: text/csv; name=a.csv\n\n" + CSV)
+    assert "part_fields: 5000" in _problem(mail).text
 
 
 def test_decoded_attachments_count_towards_what_the_mail_may_unfold_to():

@@ -178,3 +178,15 @@ def test_a_verdict_costs_no_heavy_import():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def test_a_token_in_message_id_or_from_is_matched_as_it_is_and_shown_as_none():
+    sender = f"backup+nightly.{TOKEN}@example.com"
+    rule = ROUTE._replace(senders=(lambda text: text == sender,), from_=lambda text: text == sender)
+    mail = f"From: {sender}\nMessage-ID: <1+nightly.{TOKEN}@example.com>\n\nbody\n"
+    found = _judge(mail, rules=(rule,))
+    assert found.action is Action.PROCESS
+    assert (found.from_address, found.message_id) == ("backup+...@example.com", "<1+...@example.com>")
+    assert all(TOKEN not in str(judged) for judged in (found, _judge(mail), _judge(mail, rules=())))
+    headers = scan_headers(mail.encode(), HeaderLimits())
+    assert TOKEN.encode() in identity(headers, mail.encode())[0]

@@ -60,7 +60,7 @@ def make_batch(library: Store) -> Callable[..., Batch]:
             scope=SCOPE,
             epoch=at.epoch,
             base=at.version,
-            source="nightly/nightly-csv",
+            source="",
             asof=100,
             sources=PLACES,
             operations=operations,

@@ -19,6 +19,7 @@ import pytest
 from mailsync.client.link import ReusedError, ServerError, StaleError, connect
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import RefusedError
+from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.server.admission import Limits, network_of
 from mailsync.server.listener import Listener
 from mailsync.server.ring import RingFile
@@ -37,6 +38,7 @@ from mailsync.wire.messages import Sync
 RING = new_ring(b"S" * 32)
 KEY = new_client_key(RING, "site", b"K" * 32)
 TOKEN = Token("filter", b"t" * 32)
+SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
 PATIENCE = 20  # seconds after which a test that waits for something fails
 
 
@@ -416,3 +418,21 @@ def test_a_store_that_cannot_answer_is_told_without_its_path(serve, library, sco
 )
 def test_one_address_is_an_ipv4_address_or_an_ipv6_network(address, network):
     assert network_of(address) == network
+
+
+def test_a_request_the_store_does_not_answer_in_time_is_told_so_and_the_connection_lives(serve, library, monkeypatch):
+    held = threading.Event()
+    inner = library.sync
+
+    def slow(*arguments):
+        held.wait(PATIENCE)
+        return inner(*arguments)
+
+    monkeypatch.setattr(library, "sync", slow)
+    served = serve(request=0.2)
+    with served.link() as link:
+        with pytest.raises(ServerError, match="did not answer within") as caught:
+            list(link.sync(SCOPE, Cursor(), 0))
+        assert caught.value.code == Code.STORE_UNAVAILABLE
+        held.set()
+        assert list(link.sync(SCOPE, Cursor(), 0))

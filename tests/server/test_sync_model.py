@@ -133,7 +133,7 @@ class History:
         run_id = bytes([run]) * 32
         batch = Batch(
             self.numbers.to_bytes(16, "big"), run_id, b"p" * 32, SCOPE, cache.cursor.epoch, cache.cursor.since,
-            "route", 1, (("mail", "a.csv"),), operations,
+            "", 1, (("mail", "a.csv"),), operations,
         )  # fmt: skip
         at = self.store.scopes()[0]
         if batch.epoch != at.epoch or batch.base < at.floor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +117,7 @@ def test_every_fault_of_a_file_is_found_with_its_line():
         (6, "description: holds the character U+000A"),
         (8, "5 columns, where the first line names 6"),
         (9, "not CSV: ',' expected after '\"'"),
-        (10, "description: holds the character U+DCFF"),
+        (10, "the line is not UTF-8: save the file as UTF-8"),
     ]
 
 
@@ -132,16 +134,65 @@ def test_faults_beyond_the_bound_are_counted(library):
     assert (loaded.faulty, len(loaded.faults)) == (1500, 1000)
 
 
-def test_all_that_is_wrong_with_the_caption_line_is_told():
-    faults = read_volumes(lines("volume,volume,colour\nA1,A1,red\n"))
-    assert [fault.line for fault in faults] == [1, 1, 1, 1]
-    assert [fault.text.partition(";")[0] for fault in faults] == [
-        'no column "customer": the first line names the columns',
-        'no column "media": the first line names the columns',
-        "column 2: 'volume' is there twice",
-        "column 3: 'colour' is unknown",
+def faults_of(text: str) -> list[tuple[int, str]]:
+    """The faults of a text: those of its first line, then those of its rows."""
+    reading = read_volumes(lines(text))
+    return [tuple(one) for one in (*reading.faults, *reading.rows) if isinstance(one, LoadFault)]
+
+
+KNOWN = (1, f"known columns are: {', '.join(HEADER)}")
+
+
+def test_all_that_is_wrong_with_the_caption_line_is_told_and_the_columns_are_listed_once():
+    assert faults_of("volume,volume,colour,slots\nA1,A1,red,1\n") == [
+        (1, 'no column "customer": the first line names the columns'),
+        (1, 'no column "media": the first line names the columns'),
+        (1, "column 2: 'volume' is there twice"),
+        (1, "column 3: 'colour' is unknown"),
+        (1, "column 4: 'slots' is unknown; did you mean \"slot\"?"),
+        KNOWN,
     ]
 
 
+def test_a_caption_that_is_nearly_right_is_told_once_and_its_column_is_read_as_meant():
+    assert faults_of("customer,media, Volume ,Move Date\nUS01,LTO,a1,\nUS01,LTO,A2,tomorrow\n") == [
+        (1, "column 3: ' Volume ' is unknown; did you mean \"volume\"?"),
+        (1, "column 4: 'Move Date' is unknown; did you mean \"move_date\"?"),
+        (2, "'a1' is not a volume: 2 to 10 of A-Z, 0-9 and dash, no dash first"),
+        (3, 'move_date: "tomorrow" is not a date such as 2026-01-31'),
+    ]
+
+
+def test_a_missing_column_does_not_hide_the_faults_of_the_others():
+    assert faults_of("volume,customer,scratch\nA1,US01,yes\nA2,US001,yes\nA3,US01,may\n") == [
+        (1, 'no column "media": the first line names the columns'),
+        KNOWN,
+        (3, "'US001.X' is not a scope: customer and media have 1 to 4 letters or digits"),
+        (4, 'scratch: "may" is neither yes nor no'),
+    ]
+
+
+@pytest.mark.parametrize(("sign", "shown"), [(";", '";"'), ("\t", "tabs"), ("|", '"|"')])
+def test_columns_that_are_cut_otherwise_are_told_once(sign, shown):
+    text = "customer,media,Volume\nUS01,LTO,A1\nUS01,LTO,A2\n".replace(",", sign)
+    assert faults_of(text) == [(1, f'the line looks cut by {shown}: columns must be cut by ","')]
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (gzip.compress(CAPTIONS.encode()), "gzip: uncompress it first"),
+        (CAPTIONS.encode("utf-16"), "UTF-16: convert it to UTF-8 first"),
+        (b"\xfe\xff" + CAPTIONS.encode("utf-16-be"), "UTF-16: convert it to UTF-8 first"),
+        (CAPTIONS.encode("utf-16-le"), "UTF-16, or no text at all: convert it to UTF-8 first"),
+        (b"PK\x03\x04" + bytes(30), "a zip archive or a spreadsheet: save it as CSV first"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_told_by_what_it_is(content, shown):
+    assert faults_of(content.decode("utf-8", "surrogateescape")) == [(1, f"the file is {shown}")]
+
+
 def test_an_empty_file_lacks_its_columns():
-    assert len(read_volumes(lines(""))) == 3
+    assert [fault for _, fault in faults_of("")][:3] == [
+        f'no column "{name}": the first line names the columns' for name in ("customer", "media", "volume")
+    ]

@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailsync.tables.delimited import read_delimited, sniff_delimiter
+from mailsync.tables.delimited import Form, read_delimited, sniff_delimiter
+from mailsync.tables.table import Lines
 
 
-def read(lines, *, size=1000, delimiter=",", quote='"'):
-    blocks = ((start + 1, list(lines[start : start + size])) for start in range(0, len(lines), size))
+def read(lines, *, size=1000, delimiter=",", quote='"', cells=5_000):
+    blocks = (
+        Lines(lines[start : start + size], range(start + 1, min(start + size, len(lines)) + 1))
+        for start in range(0, len(lines), size)
+    )
     found = []
-    for chunk in read_delimited(blocks, delimiter, quote):
+    for chunk in read_delimited(blocks, Form(delimiter, quote, cells)):
         assert len(chunk.cells) == len(chunk.raw) == len(chunk.lines)
         broken = dict(chunk.broken)
         found += [
@@ -93,4 +97,4 @@ def test_many_quotes_that_never_close_take_linear_time():
     ],
 )
 def test_the_delimiter_is_what_cuts_most_rows_alike(lines, delimiter):
-    assert sniff_delimiter(lines, '"') == delimiter
+    assert sniff_delimiter(lines, '"', 5_000) == delimiter

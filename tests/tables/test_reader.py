@@ -1,21 +1,12 @@
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from mailsync.core.layout import Layout
 from mailsync.core.model import Attachment
 from mailsync.tables.reader import first_lines, read_table
 
 
-class Layout(NamedTuple):
-    kind: str = "delimited"
-    delimiter: str = ""
-    quote: str = '"'
-    header: int = 1
-    encoding: str = ""
-
-
 def table(text, layout):
-    return read_table(Attachment("a", text.encode(), "", "", depth=0, body=False), layout)
+    return read_table(Attachment("a", text.encode(), "", "", depth=0, body=False), layout, 5_000)
 
 
 def rows(found):
@@ -24,7 +15,7 @@ def rows(found):
 
 def test_the_captions_are_the_last_row_of_the_header_and_blank_lines_do_not_count():
     found = table("\n\nReport of today\n\n Volume ;Slot\nA1;2\n", Layout(header=2, delimiter=";"))
-    assert found.captions == ("Volume", "Slot")
+    assert (found.captions, found.header_line) == (("Volume", "Slot"), 5)
     assert rows(found) == [(6, ["A1", "2"])]
 
 
@@ -36,16 +27,16 @@ def test_without_a_header_there_are_no_captions():
 def test_a_header_longer_than_the_text_leaves_nothing():
     found = table("a,b\n", Layout(header=2))
     assert (found.captions, rows(found)) == ((), [])
-    assert rows(table("", Layout())) == []
+    assert rows(table("", Layout(header=1))) == []
 
 
 def test_a_fixed_table_has_lines_as_rows():
-    found = table("HEAD\nA00001 12\n\nA00002\n", Layout(kind="fixed"))
+    found = table("HEAD\nA00001 12\n\nA00002\n", Layout(kind="fixed", header=1))
     assert rows(found) == [(2, "A00001 12"), (3, ""), (4, "A00002")]
 
 
 def test_a_broken_row_behind_the_header_is_still_told():
-    found = table('a,b\nc,d\n"x"y\n', Layout(delimiter=","))
+    found = table('a,b\nc,d\n"x"y\n', Layout(delimiter=",", header=1))
     assert [chunk.broken[0][0] for chunk in found.chunks] == [1]
 
 

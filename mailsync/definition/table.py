@@ -1,0 +1,117 @@
+"""What a definition is applied to: a table as tables.reader reads it.
+
+`definition` and `tables` do not know each other: these are the shapes that both agree on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from mailsync.core.layout import Layout, Total
+from mailsync.core.model import Attachment
+
+
+class SaidTotal(Protocol):
+    """A total the report says."""
+
+    @property
+    def total(self) -> Total:
+        """What it counts."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """How many it says there are."""
+        ...
+
+    @property
+    def line(self) -> int:
+        """The line it is said on."""
+        ...
+
+
+class Chunk(Protocol):
+    """Some rows of a table in file order: cells, raw text and first line of each; `broken` are (index, reason)."""
+
+    @property
+    def cells(self) -> Sequence[Sequence[str]]:
+        """The cells of each row; a row of a fixed table is its line."""
+        ...
+
+    @property
+    def raw(self) -> Sequence[str]:
+        """The raw text of each row."""
+        ...
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """The line each row starts on, from 1."""
+        ...
+
+    @property
+    def broken(self) -> tuple[tuple[int, str], ...]:
+        """The rows that could not be read, by index, and why."""
+        ...
+
+    @property
+    def sources(self) -> Mapping[str, Sequence[str]]:
+        """What is said of each row outside it, by the source's name."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How much of the text was no row, by reason."""
+        ...
+
+    @property
+    def totals(self) -> Sequence[SaidTotal]:
+        """The totals said behind the chunk's last row."""
+        ...
+
+
+class Table(Protocol):
+    """A table as tables.reader reads it; `definition` and `tables` do not know each other."""
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """The captions, none when the table has no header."""
+        ...
+
+    @property
+    def header_line(self) -> int:
+        """The line the captions are on, from 1; 0 when there are none."""
+        ...
+
+    @property
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows, to be read once."""
+        ...
+
+    @property
+    def padding(self) -> str:
+        """Every character a blank row may consist of."""
+        ...
+
+    @property
+    def guess(self) -> str:
+        """How the bytes were read, when that was a guess."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Why there are no rows although there are bytes."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """What to do about the fault; may be empty."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Which of the attachment's tables it is, where lines do not say so (a workbook's sheet)."""
+        ...
+
+
+ReadTable = Callable[[Attachment, Layout, int], Table]

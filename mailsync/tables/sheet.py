@@ -1,0 +1,112 @@
+"""A workbook's sheet: its name and its rows, whatever the workbook is written in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from mailsync.tables.package import FlawError
+
+LONGEST_CELL = 32_767
+MOST_SPREAD = 1_000_000
+MOST_ROWS = 1_048_576
+MOST_CELLS = 20_000_000
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?\Z", re.ASCII)
+_MIDNIGHT = re.compile(r"T00:00(:00)?(\.0+)?Z?\Z", re.ASCII)
+
+
+class SheetRow(NamedTuple):
+    """A row's cells as texts and its number in the sheet, from 1; or why it cannot be read."""
+
+    cells: list[str]
+    number: int
+    fault: str = ""
+
+
+class Sheet(NamedTuple):
+    """A sheet, whose rows are read as they are asked for. Reading them raises package.FlawError."""
+
+    name: str
+    rows: Callable[[], Iterator[SheetRow]]
+
+
+class Growing:
+    """Rows in the making: cells come with their place, and gaps before them are empty cells.
+
+    Raises package.FlawError beyond the most rows and cells of a sheet.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows: list[SheetRow] = []
+        self._cells: list[str] = []
+        self._place = 0
+        self._number = 0
+        self._fault = ""
+        self._spread = self._seen = self._begun = 0
+
+    def begin(self, number: int = 0) -> None:
+        """A row begins; its number is the next one when it does not say."""
+        self._cells, self._place, self._fault = [], 0, ""
+        self._begun += 1
+        if self._begun > MOST_ROWS:
+            raise FlawError(f"it has more than {MOST_ROWS} rows")
+        self._number = number or self._number + 1
+
+    def place(self, place: int) -> None:
+        """The next cell's place, from 0."""
+        if place < self._place:
+            self._fault = "its cells are not in order"
+        self._place = place
+
+    def put(self, text: str, times: int = 1) -> None:
+        """The next cell's text, and of so many cells in all. Empty ones take no room until another follows."""
+        self._seen += 1
+        if self._seen > MOST_CELLS:
+            raise FlawError(f"it has more than {MOST_CELLS} cells")
+        place, self._place = self._place, self._place + times
+        if self._fault or not text:
+            return
+        if self._place > self._most:
+            self._fault = f"more than {self._most} cells"
+        elif len(text) > LONGEST_CELL:
+            self._fault = f"a cell of more than {LONGEST_CELL} characters"
+        elif self._spreads(times - 1):
+            self._cells += [""] * (place - len(self._cells))
+            self._cells += [text] * times
+
+    def end(self, times: int = 1) -> None:
+        """The row ends, and is so many rows; blank ones are only counted on."""
+        if self._fault or (self._cells and not self._spreads((times - 1) * len(self._cells))):
+            self._rows.append(SheetRow([], self._number, self._fault))
+        elif self._cells:
+            self._rows += [SheetRow(self._cells, self._number + again) for again in range(times)]
+        self._number += times - 1
+        self._cells = []
+
+    def taken(self) -> list[SheetRow]:
+        """The rows that have ended since this was last asked."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _spreads(self, cells: int) -> bool:
+        """True while cells that stand for several may: they take memory that nobody sent."""
+        self._spread += cells
+        if self._spread > MOST_SPREAD:
+            self._fault = f"the sheet's cells spread over more than {MOST_SPREAD} others"
+        return not self._fault
+
+
+def number_text(value: str) -> str:
+    """The number as people write it: 12.0 and 1.2E1 are 12; what is no number is itself."""
+    found = _NUMBER.match(value)
+    if not found or not (found[1] or found[2]):
+        return value
+    number = float(value)
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else value
+
+
+def date_text(value: str) -> str:
+    """The ISO 8601 date and time as reports write it: without midnight, and a blank instead of the T."""
+    return _MIDNIGHT.sub("", value).replace("T", " ", 1)

@@ -1,0 +1,122 @@
+"""Workbooks: which kind of file it is, which of its sheets is the table, and that sheet's rows.
+
+    a zip with xl/workbook.xml    .xlsx        an OLE file (D0 CF 11 E0)    .xls or password-protected: refused by name
+    a zip with content.xml        .ods         anything else                no workbook
+
+One sheet is read: the first that has all captions that are wanted, and the title and number where they are given. The
+others are looked at for their first rows only. Read with the standard library, within bounds (docs/decisions/0006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import NamedTuple
+
+from mailsync.core.layout import Layout
+from mailsync.tables.choose import has_captions, header_place
+from mailsync.tables.header import Header
+from mailsync.tables.ods import ods_sheets
+from mailsync.tables.package import FlawError, Package
+from mailsync.tables.sheet import Sheet, SheetRow
+from mailsync.tables.table import Chunk
+from mailsync.tables.xlsx import xlsx_sheets
+
+MOST_SHEETS = 200
+_CHUNK_ROWS = 500
+_SEARCHED_ROWS = 50
+_OLE = b"\xd0\xcf\x11\xe0"
+_SHOWN = 10
+
+
+class Found(NamedTuple):
+    """The sheet that was chosen: its name, header and rows. A fault says what to do in `hint`."""
+
+    name: str
+    header: Header
+    chunks: Iterator[Chunk]
+    hint: str = ""
+
+
+def read_workbook(content: bytes, layout: Layout, most: int) -> Found:
+    """The table in the workbook, at most so many columns wide."""
+    if content.startswith(_OLE):
+        fault = "it is a workbook of the old .xls form, or one with a password"
+        return Found("", Header(fault=fault), iter(()), "save it as .xlsx, .ods or .csv without a password")
+    try:
+        return _chosen(_sheets(content, most), layout)
+    except FlawError as flaw:
+        return Found("", Header(fault=str(flaw)), iter(()), "have the report sent again, or send it as .csv")
+
+
+def _sheets(content: bytes, most: int) -> list[Sheet]:
+    package = Package(content)
+    sheets = ods_sheets(package, most) if package.has("content.xml") else xlsx_sheets(package, most)
+    if len(sheets) > MOST_SHEETS:
+        raise FlawError(f"it has more than {MOST_SHEETS} sheets")
+    return sheets
+
+
+def _chosen(sheets: list[Sheet], layout: Layout) -> Found:
+    """The first sheet that fits; without one, the first that is named, so that its captions can be told."""
+    named = [
+        sheet
+        for number, sheet in enumerate(sheets, 1)
+        if layout.number in (0, number) and (not layout.title or any(one.matches(sheet.name) for one in layout.title))
+    ]
+    if not named:
+        listed = ", ".join(f'"{sheet.name[:60]}"' for sheet in sheets[:_SHOWN]) or "none"
+        return Found("", Header(fault=f"no sheet has the number or title asked for; sheets are {listed}"), iter(()))
+    nearest: Found | None = None
+    for sheet in named:
+        found = _table(sheet, layout)
+        if has_captions(found.header.captions, layout.wanted):
+            return found
+        nearest = nearest or found
+    assert nearest is not None
+    return nearest
+
+
+def _table(sheet: Sheet, layout: Layout) -> Found:
+    rows = sheet.rows()
+    first = list(islice(rows, _SEARCHED_ROWS))
+    place = header_place([row.cells for row in first], layout)
+    header = Header()
+    if place >= 0:
+        header = Header(tuple(cell.strip() for cell in first[place].cells), first[place].number, _raw(first[place]))
+    return Found(sheet.name, header, _chunks(first[: place + 1], chain(first[place + 1 :], rows), sheet.name))
+
+
+def _chunks(head: list[SheetRow], rows: Iterator[SheetRow], name: str) -> Iterator[Chunk]:
+    """The rows behind the captions; where the file is damaged, a broken row is the last."""
+    yield _chunk([], name, 0).leaving_out("before the captions", max(len(head) - 1, 0))
+    width = len(head[-1].cells) if head else 0
+    while True:
+        some: list[SheetRow] = []
+        try:
+            # What was read before a flaw is found must not be lost with it.
+            for row in rows:
+                some.append(row)
+                if len(some) == _CHUNK_ROWS:
+                    break
+        except FlawError as flaw:
+            number = some[-1].number if some else 0
+            some.append(SheetRow([], number, f"{flaw}: the rest is not read"))
+            yield _chunk(some, name, width)
+            return
+        if not some:
+            return
+        yield _chunk(some, name, width)
+
+
+def _chunk(rows: list[SheetRow], name: str, width: int) -> Chunk:
+    """The rows, as wide as the captions: a sheet does not have the empty cells at the end of a row."""
+    broken = tuple((place, row.fault) for place, row in enumerate(rows) if row.fault)
+    titles = {"title": [name] * len(rows)}
+    numbers = [row.number for row in rows]
+    cells = [[] if row.fault else row.cells + [""] * (width - len(row.cells)) for row in rows]
+    return Chunk(cells, [_raw(row) for row in rows], numbers, broken, titles)
+
+
+def _raw(row: SheetRow) -> str:
+    return "\t".join(row.cells)

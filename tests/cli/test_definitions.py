@@ -1,0 +1,160 @@
+"""`mailsync definitions`: what there is, what it makes of a sample, and .ttidef as YAML."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mailsync.cli.main import main
+from mailsync.definition.load import load_definition
+
+TTIDEF = """\
+SetFile("inventory.csv");
+SetCSVDelimiter(",");
+SetLiteral(CUSTOMER, "US01"); SetLiteral(MEDIA, "LTO");
+Extract(VOLUME, 1, 10, 0);
+AddExclusionOnValue(VOLUME, "CLN*");
+Extract(REPOSITORY, 2, 20, 0);
+AddTranslation(REPOSITORY, "Off*", "OFFS");
+Extract(MOVEDATE, 3, 10, 0);
+SetMoveDateFormat("%d/%m/%Y");
+AddMoveDateAdjustment(VOLUME, "*", 0, 1, 0);
+"""
+REPORT = "A00001,Offsite,31/01/2031\nCLN001,,\nA00002,LIBR,soon\n"
+
+
+@pytest.fixture
+def folder(made):
+    return Path(made["config"]).parent / "definitions"
+
+
+@pytest.fixture
+def ask(made, capsys):
+    """Runs `definitions` with the words; (status, stdout, stderr)."""
+
+    def run(*words):
+        capsys.readouterr()
+        status = main(["definitions", *words, *([] if words[0] == "convert" else ["--config", made["config"]])])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return run
+
+
+@pytest.fixture
+def ttidef(tmp_path):
+    (tmp_path / "inventory.ttidef").write_text(TTIDEF)
+    (tmp_path / "report.csv").write_text(REPORT)
+    return "inventory.ttidef"
+
+
+def test_the_definitions_are_listed_with_the_routes_that_name_them(ask, folder):
+    (folder / "other.ttidef").write_text(TTIDEF)
+    status, told, _ = ask("list")
+    assert status == 0
+    assert [line.split()[:2] for line in told.splitlines()] == [["nightly-csv", "delimited"], ["other", "delimited"]]
+    assert "(routes: nightly)" in told
+    listed = json.loads(ask("list", "--json")[1])
+    assert [one["routes"] for one in listed] == [["nightly"], []]
+    assert {"name", "description", "file", "kind", "digest", "routes"} == set(listed[0])
+
+
+def test_a_definition_is_shown_as_yaml_whatever_its_notation(ask, folder, ttidef):
+    assert ask("show", "nightly-csv")[1] == (folder / "nightly-csv.yaml").read_text()
+    status, told, noted = ask("show", ttidef)
+    assert status == 0
+    assert load_definition("x.yaml", told, []) is not None
+    assert noted.startswith("mailsync: note: inventory.ttidef:1:1: SetFile")
+
+
+def test_a_definition_is_shown_as_json_with_where_its_fields_come_from(ask, ttidef):
+    shown = json.loads(ask("show", ttidef, "--json")[1])
+    assert {one["name"]: one["from"] for one in shown["fields"]} == {
+        "volume": "column 1",
+        "repository": "column 2",
+        "move_date": "column 3",
+    }
+
+
+def test_a_sample_gives_the_records_as_the_expected_file_has_them(ask, ttidef):
+    status, told, _ = ask("test", ttidef, "report.csv")
+    found = json.loads(told)
+    assert status == 1
+    assert found["records"] == {
+        "US01.LTO": [{"volume": "A00001", "line": 1, "repository": "OFFS", "move_date": "2031-02-28"}]
+    }
+    assert (found["read"], found["refused"], len(found["problems"])) == (3, 1, 1)
+
+
+def test_the_sample_beside_a_definition_is_compared(ask, folder):
+    (sample,) = folder.glob("nightly-csv.sample.*")
+    assert ask("test", "nightly-csv", str(sample))[0] == 0
+    expected = folder / "nightly-csv.expected.json"
+    expected.write_text(expected.read_text().replace("OFFS", "RACK"))
+    status, told, differences = ask("test", "nightly-csv", str(sample))
+    assert status == 1
+    assert json.loads(told)["refused"] == 0
+    assert 'expected "RACK", got "OFFS"' in differences
+
+
+def test_the_scope_comes_from_the_route_or_from_the_option(ask, tmp_path):
+    (tmp_path / "report.csv").write_text("volume,repository\nA00001,OFFS\n")
+    assert list(json.loads(ask("test", "nightly-csv", "report.csv")[1])["records"]) == ["US01.LTO"]
+    words = ("test", "nightly-csv", "report.csv", "--scope", "US02.LTO")
+    assert list(json.loads(ask(*words)[1])["records"]) == ["US02.LTO"]
+
+
+def test_a_row_is_explained_step_by_step_with_the_statements_about_it(ask, ttidef):
+    status, told, _ = ask("explain", ttidef, "report.csv", "--row", "1")
+    assert status == 0
+    lines = [line.strip() for line in told.splitlines()]
+    assert lines[:2] == ['report.csv:1: "A00001,Offsite,31/01/2031"', "recorded as US01.LTO.A00001"]
+    assert 'inventory.ttidef:7: AddTranslation(REPOSITORY, "Off*", "OFFS")' in lines
+    steps = [line.split(None, 1) for line in lines if line.startswith(("translate", "value", "adjust"))]
+    assert steps == [["translate", '"OFFS"'], ["value", '"2031-01-31"'], ["adjust", '"2031-02-28"']]
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome"),
+    [
+        ("2", 'left out: volume matches "CLN*"'),
+        ("3", 'a problem: move_date (column 3): "soon" is not a date of the form %d/%m/%Y'),
+    ],
+)
+def test_a_row_that_is_not_recorded_says_why(ask, ttidef, row, outcome):
+    assert ask("explain", ttidef, "report.csv", "--row", row)[1].splitlines()[1] == outcome
+
+
+def test_yaml_is_explained_by_its_keys(ask, tmp_path):
+    (tmp_path / "report.csv").write_text("volume,repository\nA00001,OFFS\n")
+    told = ask("explain", "nightly-csv", "report.csv", "--row", "1")[1]
+    assert any(line.strip().startswith("nightly-csv.yaml:") and "column: volume" in line for line in told.splitlines())
+
+
+def test_a_ttidef_is_converted_to_yaml_that_reads_the_same(ask, ttidef, tmp_path):
+    status, told, _ = ask("convert", ttidef)
+    assert status == 0
+    (tmp_path / "again.yaml").write_text(told)
+    assert json.loads(ask("test", "again.yaml", "report.csv")[1]) == json.loads(ask("test", ttidef, "report.csv")[1])
+    digests = {json.loads(ask("show", name, "--json")[1])["digest"] for name in (ttidef, "again.yaml")}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("show", "nihgtly-csv"), 'no definition is named "nihgtly-csv"'),
+        (("test", "inventory.ttidef", "gone.csv"), "gone.csv"),
+        (("test", "gone.ttidef", "report.csv"), "cannot be read: No such file"),
+        (("explain", "inventory.ttidef", "report.csv", "--row", "9"), "has no row 9"),
+        (("test", "inventory.ttidef", "report.csv", "--scope", "US01"), '"US01" is not a scope'),
+        (("test", "nightly-csv", "report.csv", "--route", "nigthly"), 'no route is named "nigthly"'),
+        (("convert", "report.csv"), "does not end in .ttidef"),
+        (("convert", "broken.ttidef"), "broken.ttidef:1:1: AddRepositoryOnMoveDate is not supported"),
+    ],
+)
+def test_what_cannot_be_done_is_told(ask, ttidef, tmp_path, words, said):
+    (tmp_path / "broken.ttidef").write_text("AddRepositoryOnMoveDate(VOLUME);\n")
+    ended, _, told = ask(*words)
+    assert ended == 2
+    assert said in told

@@ -1,0 +1,143 @@
+"""Bytes made to cost time or memory: the time a kind takes grows with its input, not with its square."""
+
+from __future__ import annotations
+
+import io
+import time
+import tracemalloc
+import zipfile
+
+import pytest
+
+from mailsync.core.layout import Layout
+from mailsync.core.model import Attachment
+from mailsync.definition.expression import compile_expression
+from mailsync.definition.filters import compile_filter
+from mailsync.tables.reader import read_table
+
+HTML = Layout(kind="html", wanted=("volume",))
+RULED = Layout(kind="ruled", wanted=("volume",), wrapped="volume")
+RECORDS = Layout(kind="records", wanted=("volume",))
+LINES = Layout(kind="lines", patterns=(compile_expression(r"(?P<a>a*)*(?P<b>a*)*b"),))
+JSON = Layout(kind="json")
+BOXED = Layout(kind="boxed", wanted=("volume",))
+SECTIONS = Layout(kind="fixed", sections=(compile_expression(r"a[^x]*(?P<a>x)"),))
+INPUTS = {
+    "html comments": (HTML, "<!--"),
+    "html quotes": (HTML, '<a b="'),
+    "html tags": (HTML, "<a "),
+    "html ends": (HTML, "</"),
+    "html tables": (HTML, "<table><tr><td>x"),
+    "html spans": (HTML, "<table><tr><td colspan=5000 rowspan=60000>x<tr><td>y</table>"),
+    "html captions": (HTML, "<table><caption>x"),
+    "html entities": (HTML, "&amp;&#x10ffff;&"),
+    "html silent": (HTML, "<script><title>"),
+    "rulers": (RULED, "volume  b\n------  -\n"),
+    "ruler of many columns": (RULED, "- -- "),
+    "wrapped": (RULED, "x\n"),
+    "one long line": (RULED, "x" * 50),
+    "records": (RECORDS, "volume: A\n"),
+    "labels": (RECORDS, "x: "),
+    "rules": (BOXED, "+-+-+\n"),
+    "bars": (BOXED, "+-+\n|x|\n"),
+    "bars in one line": (BOXED, "|x"),
+    "pattern": (LINES, "aaaa"),
+    "pattern in lines": (LINES, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"),
+    "section": (SECTIONS, "a" * 100 + "\n"),
+    "json arrays": (JSON, "["),
+    "json objects": (JSON, '[{"a":'),
+    "json numbers": (JSON, "[" + "9" * 40),
+    "json rows": (JSON, "[{},"),
+}
+START = {
+    "wrapped": "volume  b\n------  -\n",
+    "bars in one line": "+-+-+\n|volume|b|\n+-+-+\n",
+    "json numbers": "[",
+    "json rows": "[",
+}
+
+
+def seconds(name, size):
+    layout, piece = INPUTS[name]
+    text = START.get(name, "") + piece * (size // len(piece))
+    attachment = Attachment("a", text.encode(), "", "", depth=0, body=False)
+    begun = time.process_time()
+    for chunk in read_table(attachment, layout, 5_000).chunks:
+        assert len(chunk.cells) == len(chunk.raw)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("name", sorted(INPUTS))
+def test_eight_times_the_input_takes_no_more_than_some_eight_times_the_time(name):
+    small = max(min(seconds(name, 50_000) for _ in range(2)), 0.01)
+    # The square would be 64.
+    assert seconds(name, 400_000) < 24 * small
+
+
+@pytest.mark.parametrize("depth", [10, 1000, 100_000])
+def test_json_nested_too_deep_is_a_problem_of_its_row(depth):
+    text = "[" + '{"a":' * depth + "1" + "}" * depth + "]"
+    table = read_table(Attachment("a", text.encode(), "", "", depth=0, body=False), JSON, 5_000)
+    reasons = [reason for chunk in table.chunks for _, reason in chunk.broken]
+    assert len(reasons) == 1
+    assert "nested" in reasons[0]
+
+
+def book(sheet, name="xl/worksheets/sheet1.xml"):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "xl/workbook.xml", '<workbook><sheets><sheet name="S" r:id="1" xmlns:r="r"/></sheets></workbook>'
+        )
+        target = '<Relationships><Relationship Id="1" Target="worksheets/sheet1.xml"/></Relationships>'
+        archive.writestr("xl/_rels/workbook.xml.rels", target)
+        archive.writestr(name, sheet)
+    return packed.getvalue()
+
+
+def ods(content):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("content.xml", content)
+    return packed.getvalue()
+
+
+REPEATS = 'number-columns-repeated="5000"'
+ROW = f'<table-row number-rows-repeated="1000"><table-cell {REPEATS}><p>x</p></table-cell></table-row>'
+BOMBS = {
+    "a row of a million empty cells": book("<s><row>" + "<c/>" * 1_000_000 + "</row></s>"),
+    "the last cell of a sheet": book('<s><row r="1048576"><c r="XFD1048576"><v>1</v></c></row></s>'),
+    "a tag without an end": book('<s><row r="' + "1" * 5_000_000),
+    "a text without an end": book("<s><row><c><v>" + "1" * 5_000_000),
+    "a cell of many texts": book("<s><row><c>" + "<v>1</v>" * 300_000 + "</c></row></s>"),
+    "deep": book("<s>" * 300_000),
+    "entities": book(
+        '<!DOCTYPE s [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><s><row><c><v>&b;</v></c></row></s>'
+    ),
+    "repeated rows and cells": ods(f"<x><table>{ROW * 100}</table></x>"),
+    "repeated empty rows": ods('<x><table><table-row number-rows-repeated="99999999"/></table></x>'),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BOMBS))
+def test_a_workbook_takes_bounded_memory(name):
+    attachment = Attachment("a", BOMBS[name], "", "", depth=0, body=False)
+    tracemalloc.start()
+    try:
+        rows = 0
+        for chunk in read_table(attachment, Layout(kind="workbook", wanted=("volume",)), 5_000).chunks:
+            assert all(len(cells) <= 5_000 for cells in chunk.cells)
+            rows += len(chunk.raw)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows < 2_000
+    assert peak < 60_000_000
+
+
+def test_a_filter_that_ends_a_table_is_asked_once_a_line():
+    layout = Layout(kind="ruled", until=(compile_filter("*a*a*a*a*b"),))
+    text = "x    y\n---  ---\n" + "a" * 200_000
+    begun = time.process_time()
+    list(read_table(Attachment("a", text.encode(), "", "", depth=0, body=False), layout, 5_000).chunks)
+    assert time.process_time() - begun < 2

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailsync.core.layout import Layout
+from mailsync.core.model import Attachment
+from mailsync.definition.filters import compile_filter
+from mailsync.tables.reader import read_table
+
+STYLES = (
+    '<styleSheet><numFmts><numFmt numFmtId="164" formatCode="dd\\-mm\\-yyyy"/><numFmt numFmtId="165" '
+    'formatCode="&quot;days&quot; 0.0"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs>'
+    '<xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="22"/></cellXfs></styleSheet>'
+)
+STRINGS = "<sst><si><t>volume</t></si><si><r><t>A0</t></r><r><t>0001</t></r><rPh><t>no</t></rPh></si></sst>"
+
+
+def xlsx(*sheets, workbook_more=""):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        named = "".join(f'<sheet name="S{at}" r:id="r{at}"/>' for at in range(1, len(sheets) + 1))
+        archive.writestr("xl/workbook.xml", f'<workbook xmlns:r="r">{workbook_more}<sheets>{named}</sheets></workbook>')
+        links = "".join(
+            f'<Relationship Id="r{at}" Target="{"/xl/" if at == 1 else ""}worksheets/sheet{at}.xml"/>'
+            for at in range(1, len(sheets) + 1)
+        )
+        archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{links}</Relationships>")
+        archive.writestr("xl/styles.xml", STYLES)
+        archive.writestr("xl/sharedStrings.xml", STRINGS)
+        for at, sheet in enumerate(sheets, 1):
+            archive.writestr(
+                f"xl/worksheets/sheet{at}.xml", f"<x:worksheet xmlns:x='x'><sheetData>{sheet}</sheetData></x:worksheet>"
+            )
+    return packed.getvalue()
+
+
+def ods(content):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("content.xml", content)
+    return packed.getvalue()
+
+
+def read(content, **more):
+    return read_table(Attachment("a", content, "", "", depth=0, body=False), Layout(kind="workbook", **more), 50)
+
+
+def rows(table):
+    return [
+        (line, list(cells) if cells else dict(chunk.broken).get(index, ""))
+        for chunk in table.chunks
+        for index, (line, cells) in enumerate(zip(chunk.lines, chunk.cells, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("<c><v>12</v></c>", "12"),
+        ("<c><v>12.0</v></c>", "12"),
+        ("<c><v>1.5</v></c>", "1.5"),
+        ("<c><v>1E3</v></c>", "1000"),
+        ("<c><v>9007199254740993123</v></c>", "9007199254740993123"),
+        ('<c t="b"><v>1</v></c>', "TRUE"),
+        ('<c t="e"><v>#N/A</v></c>', "#N/A"),
+        ('<c t="str"><f>A1</f><v>x</v></c>', "x"),
+        ('<c t="inlineStr"><is><r><t>a</t></r><r><t>b</t></r></is></c>', "ab"),
+        ('<c t="s"><v>1</v></c>', "A00001"),
+        ('<c t="d"><v>2031-01-31T00:00:00</v></c>', "2031-01-31"),
+        ('<c s="1"><v>47878</v></c>', "2031-01-30"),
+        ('<c s="3"><v>47878.5</v></c>', "2031-01-30 12:00:00"),
+        ('<c s="3"><v>0.25</v></c>', "06:00:00"),
+        ('<c s="2"><v>47878</v></c>', "47878"),
+        ('<c s="0"><v>47878</v></c>', "47878"),
+        ('<c s="1"><v>1e300</v></c>', "1e300"),
+        ('<c s="99999999999999"><v>1</v></c>', "1"),
+    ],
+)
+def test_a_cell_is_what_it_says(cell, said):
+    assert rows(read(xlsx(f"<row>{cell}</row>"))) == [(1, [said])]
+
+
+def test_dates_may_count_from_1904():
+    content = xlsx('<row><c s="1"><v>0</v></c><c s="1"><v>1</v></c></row>', workbook_more='<workbookPr date1904="1"/>')
+    assert rows(read(content)) == [(1, ["00:00:00", "1904-01-02"])]
+
+
+def test_cells_stand_where_their_references_say_and_rows_know_their_numbers():
+    sheet = '<row r="3"><c r="B3"><v>1</v></c><c><v>2</v></c></row><row><c r="A4"><v>3</v></c></row><row r="9"/>'
+    assert rows(read(xlsx(sheet))) == [(3, ["", "1", "2"]), (4, ["3"])]
+
+
+def test_rows_are_as_wide_as_the_captions():
+    head = '<row><c t="s"><v>0</v></c><c t="str"><v>b</v></c></row>'
+    assert rows(read(xlsx(f'{head}<row><c t="s"><v>1</v></c></row>'), wanted=("Volume",))) == [(2, ["A00001", ""])]
+
+
+def test_the_sheet_is_the_first_with_the_captions_wanted():
+    other = '<row><c t="str"><v>x</v></c></row>'
+    table = read(xlsx(other, f'{other}<row><c t="s"><v>0</v></c></row><row><c><v>1</v></c></row>'), wanted=("volume",))
+    assert (table.name, table.captions, table.header_line) == ("S2", ("volume",), 2)
+    assert rows(table) == [(3, ["1"])]
+
+
+def test_a_sheet_is_chosen_by_its_name_or_number():
+    content = xlsx("<row><c><v>1</v></c></row>", "<row><c><v>2</v></c></row>")
+    assert rows(read(content, number=2)) == [(1, ["2"])]
+    assert rows(read(content, title=(compile_filter("s2", fold=True),))) == [(1, ["2"])]
+    assert read(content, number=3).fault == 'no sheet has the number or title asked for; sheets are "S1", "S2"'
+
+
+@pytest.mark.parametrize(
+    ("sheet", "reason"),
+    [
+        ('<row><c r="C1"><v>1</v></c><c r="B1"><v>2</v></c></row>', "its cells are not in order"),
+        ('<row><c r="BA1"><v>1</v></c></row>', "more than 50 cells"),
+        (f'<row><c t="str"><v>{"x" * 40_000}</v></c></row>', "a cell of more than 32767 characters"),
+    ],
+)
+def test_a_row_that_cannot_be_is_broken(sheet, reason):
+    assert rows(read(xlsx(f"{sheet}<row><c><v>1</v></c></row>"))) == [(1, reason), (2, ["1"])]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old .xls form"),
+        (b"volume,place\n", "not a workbook"),
+        (xlsx("<row/>")[:300], "not a workbook"),
+        (ods("<a>")[:-1], "not a workbook"),
+        (ods("<a>"), "content.xml is damaged"),
+        (xlsx('<row><c t="s"><v>7</v></c></row>'), "refers to a text that is not there"),
+        (xlsx("</row>"), "is damaged"),
+    ],
+)
+def test_what_is_no_workbook_says_so_and_what_to_send(content, said):
+    table = read(content)
+    assert said in table.fault
+    assert table.hint
+
+
+def test_a_sheet_that_is_damaged_behind_rows_says_so_in_a_last_one():
+    sheet = "<row><c><v>1</v></c></row>" * 20_000 + "<row></c>"
+    found = rows(read(xlsx(sheet)))
+    assert found[0] == (1, ["1"])
+    assert "is damaged" in found[-1][1]
+    assert "the rest is not read" in found[-1][1]
+
+
+def test_an_open_document_has_values_repeats_and_asides():
+    content = """<d><table name="One"><table-row><table-cell value-type="float" value="12.0"><p>12,0</p></table-cell>
+<table-cell value-type="date" date-value="2031-01-31T08:10:00"/><table-cell number-columns-repeated="2"><p>a</p><p>b</p>
+</table-cell><covered-table-cell/><table-cell value-type="boolean" boolean-value="true"/><table-cell><annotation>
+<p>no</p></annotation><p>c<s/>d</p><frame><p>no</p></frame></table-cell></table-row>
+<table-row number-rows-repeated="7"><table-cell number-columns-repeated="1024"/></table-row>
+<table-row number-rows-repeated="2"><table-cell><p>x</p></table-cell></table-row></table><table name="Two"/></d>"""
+    assert rows(read(ods(content))) == [
+        (1, ["12", "2031-01-31 08:10:00", "a\nb", "a\nb", "", "TRUE", "c d"]),
+        (9, ["x"]),
+        (10, ["x"]),
+    ]
+
+
+@given(st.binary(max_size=60), st.integers(0, 1500), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_any_damage_to_a_workbook_is_a_fault_or_a_row(damage, place, sheet_damaged):
+    sheet = '<row><c t="s"><v>0</v></c></row>' + '<row><c t="s"><v>1</v></c></row>' * 5
+    if sheet_damaged:
+        cut = place % len(sheet)
+        content = xlsx(sheet[:cut] + damage.decode("latin-1") + sheet[cut + len(damage) :])
+    else:
+        whole = xlsx(sheet)
+        content = whole[:place] + damage + whole[place + len(damage) :]
+    table = read(content, wanted=("volume",))
+    assert table.fault or all(len(chunk.cells) == len(chunk.lines) for chunk in table.chunks)
