@@ -67,9 +67,11 @@ def batch(draw):
 
 
 RESULT = st.builds(RowResult, st.sampled_from(list(Result)), TEXT)
-OUTCOME = st.builds(
-    Outcome, EPOCH, NUMBER, NUMBER, st.lists(RESULT, max_size=9).map(tuple), st.booleans(), st.just(False)
-)  # one that was overtaken travels as an ERROR
+RESULTS = st.lists(RESULT, max_size=9).map(tuple)
+# One that was overtaken travels as an ERROR.
+OUTCOME = st.builds(Outcome, EPOCH, NUMBER, NUMBER, RESULTS, st.booleans()).map(
+    lambda one: one._replace(overtaken=False)
+)
 SYNC = st.builds(messages.Sync, SCOPE, CURSOR, NUMBER, st.integers(1, limits.PAGE_ROWS), st.integers(1, limits.PAGES))
 FAILURE = st.builds(messages.Failure, st.integers(0, 999), TEXT, NUMBER, st.none() | OUTCOME)
 
