@@ -21,6 +21,8 @@ from mailsync.tables.choose import Part
 from mailsync.tables.table import Chunk, Lines, rows_of
 
 _RULE_CHARACTERS = "+-=| \t"
+_CAPTION_LINES = 3  # more than that between two rules are rows of a box without captions
+_OUTSIDE = "outside the table"
 
 
 class _Box(NamedTuple):
@@ -61,12 +63,13 @@ class Boxed:
                 before = self._number
                 box = self._box
                 self._line(text, block, place, rows)
-                if self._number != before and rows.cells:
-                    # The line began another table, so the rows so far are the one's before it.
+                if self._number != before and (rows.cells or box is not None):
+                    # The line began another table, so the rows so far are the one's before it; it may have none.
                     yield self._part(rows, block, box, before)
                     rows = _Rows()
             self._left.update(block.left_out)
             yield self._part(rows, block._replace(left_out={}), self._box, self._number, last=True)
+        self._give_up_header()
         yield Part(Chunk([], [], [], left_out=self._left))
 
     def _part(self, rows: _Rows, block: Lines, box: _Box | None, number: int, *, last: bool = False) -> Part:
@@ -84,21 +87,30 @@ class Boxed:
         elif bare.startswith("|"):
             self._bars(text, place, rows)
         else:
-            self._left["outside the table"] += 1
-            self._header, self._ruled, self._pluses = None, False, ()
+            self._left[_OUTSIDE] += 1
+            self._give_up_header()
+            self._ruled, self._pluses = False, ()
 
     def _rule(self, text: str, block: Lines, place: int) -> None:
         """A rule ends captions, or begins a table, or only lies between rows."""
         pluses = tuple(at for at, character in enumerate(text) if character == "+")
         if self._header:
             captions = _captions(self._header, self._pluses)
-            self._header = None
-            if captions is not None:
+            if captions is None:
+                self._give_up_header()
+            else:
+                self._header = None
                 self._number += 1
                 self._box = _Box(self._pluses, captions, block.numbers[place - 1] if place else block.numbers[0])
         elif (self._ruled or not self._pluses) and 1 < len(pluses) <= self._most:
             self._header, self._pluses = [], pluses
         self._ruled = True
+
+    def _give_up_header(self) -> None:
+        """Counts lines that stood where captions do, and were none."""
+        if self._header:
+            self._left[_OUTSIDE] += len(self._header)
+        self._header = None
 
     def _bars(self, text: str, place: int, rows: _Rows) -> None:
         """A line between bars is one of captions, or a row."""
@@ -106,7 +118,7 @@ class Boxed:
         if self._header is not None:
             self._header.append(text)
         elif self._box is None:
-            self._left["outside the table"] += 1
+            self._left[_OUTSIDE] += 1
         else:
             rows.add(text, place, self._box.cells(text))
 
@@ -132,6 +144,8 @@ class _Rows:
 def _captions(header: list[str], pluses: tuple[int, ...]) -> tuple[str, ...] | None:
     """The captions of the lines between the first two rules, joined by a blank; None when they do not fit."""
     box = _Box(pluses, (), 0)
+    if len(header) > _CAPTION_LINES:
+        return None
     lines = [cells for text in header if (cells := box.cells(text)) is not None]
     if len(lines) != len(header):
         return None

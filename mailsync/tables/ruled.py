@@ -195,7 +195,8 @@ class Ruled:
 
     def _waiting(self, texts: Sequence[str], start: int) -> int:
         """Where the lines begin that wait for the next block: captions of a ruler to come, a row that may go on."""
-        end = max(start, len(texts) - max(self._layout.header, _MOST_HEADER))
+        # One line more than captions have: what stands above them tells whether they are captions at all.
+        end = max(start, len(texts) - max(self._layout.header, _MOST_HEADER) - 1)
         columns = self._columns
         if self._layout.wrapped and columns and self._open:
             least = max(start, end - LONGEST_RECORD)

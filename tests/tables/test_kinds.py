@@ -241,3 +241,32 @@ def test_more_labels_than_allowed_are_a_fault():
 def test_a_record_of_too_many_lines_is_broken():
     text = "volume: A1\n" + "x: y\n" * 600 + "\nvolume: A2\n"
     assert [cells for _, cells, _ in rows(read(text, LAYOUTS["records"]))] == ["more than 500 lines", ["A2", "", ""]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        pytest.param(
+            "boxed", ["+------+---+", "+------+---+", "|A00001|x|y|", "+------+---+"], id="a box without rows"
+        ),
+        pytest.param(
+            "ruled",
+            ["volume  place", "------", *["volume  place"] * 3, "A00001  X", "------  -----"],
+            id="a ruler under rows that end a block",
+        ),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 20, 60])
+def test_a_block_that_ends_where_a_table_begins_changes_nothing(monkeypatch_block, kind, lines, size):
+    text = "\n".join([*PIECES[kind][:3], *lines])
+    whole = everything(read(text, LAYOUTS[kind]))
+    monkeypatch_block(size)
+    assert everything(read(text, LAYOUTS[kind])) == whole
+
+
+@pytest.mark.parametrize("end", [[], ["+------+---+"], ["no bars"]])
+def test_rows_of_a_box_without_captions_are_counted(end):
+    box = ["+------+---+", *["|A00001|x|"] * 4, *end]
+    _, found, left_out, _ = everything(read("\n".join(box), LAYOUTS["boxed"]))
+    assert found == []
+    assert sum(left_out.values()) >= 4
