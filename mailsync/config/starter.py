@@ -30,6 +30,8 @@ SHELL=/bin/sh
 PATH={path}
 # Longer than the filter's own deadline (100 s), shorter than the MTA's (Postfix: 1000 s).
 TIMEOUT=300
+# procmail's log would show the action line, and with it the token of the address.
+LOGABSTRACT=no
 MAILSYNC_CONFIG={config}
 
 # "w" waits for the exit status. No lock file: the filter locks its own run. No shell metacharacters on the action

@@ -40,11 +40,11 @@ V = TypeVar("V")
 
 
 class Odd(NamedTuple):
-    """Why the row of a cell is not recorded: skipped for a reason, or a problem (`skip` false) with a hint."""
+    """Why the row of a cell is not recorded: skipped for a reason, or a problem (`skip` false) and what to do."""
 
     skip: bool
     text: str
-    hint: str = ""
+    hint: str = "correct it in the report"
 
 
 Checked = Value | Odd
@@ -230,7 +230,10 @@ def _key_check(rule: FieldRule) -> Callable[[str], Checked]:
             return Odd(skip=False, text=f"{label}: {shown(text)} is not a barcode", hint="CUST.MEDIA.VOLUME or VOLUME")
         if CUSTOMER.match(text):
             return text
-        return Odd(skip=False, text=f"{label}: {shown(text)} is not a {name.capitalize()}-ID")
+        hint = "1 to 4 letters or digits"
+        return Odd(skip=False, text=f"{label}: {shown(text)} is not a {name.capitalize()}-ID", hint=hint)
+            skip=False, text=f"{label}: {shown(text)} is not a {name.capitalize()}-ID", hint="1 to 4 letters or digits"
+        )
 
     return check
 
@@ -288,6 +291,7 @@ def _date_check(rule: FieldRule, stored: Callable[[Moment], str]) -> Callable[[s
             value = stored(moment) if moment else ""
             if value:
                 return value
-        return Odd(skip=False, text=f"{label}: {shown(text)} is not a date of the form {wanted}")
+        hint = "correct it in the report, or add its form to the field's `date`, or its word to `never`"
+        return Odd(skip=False, text=f"{label}: {shown(text)} is not a date of the form {wanted}", hint=hint)
 
     return check

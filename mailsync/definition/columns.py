@@ -169,7 +169,7 @@ class Columns:
             size = len(column[index])
             if size > self._longest:
                 text = f"{label}: a cell of {size} characters is longer than {self._longest}"
-                odd.setdefault(index, Odd(skip=False, text=text))
+                odd.setdefault(index, Odd(skip=False, text=text, hint="shorten it, or raise limits.cell"))
                 column[index] = column[index][: self._longest]
         return column
 

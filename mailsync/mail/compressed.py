@@ -61,6 +61,25 @@ def most_entries(data: bytes) -> int:
     return data.count(b"PK\x01\x02")
 
 
+def is_workbook(data: bytes, most: int) -> bool:
+    """True for a zip of at most `most` files that is one file to people: an .xlsx or .ods workbook."""
+    import io
+    import zipfile
+
+    if most_entries(data) > most:
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = set(archive.namelist())
+            if not {"mimetype", "content.xml"} <= names:
+                return {"[Content_Types].xml", "xl/workbook.xml"} <= names
+            # Texts and slides of that family look alike but for this (OpenDocument 1.3 part 2, section 3.3).
+            with archive.open("mimetype") as kind:
+                return b"opendocument.spreadsheet" in kind.read(100)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, OverflowError):
+        return False
+
+
 def unzip(data: bytes, allowance: Allowance) -> Archive | Unreadable:
     """The files of a zip archive, or why there are none."""
     import io
@@ -72,7 +91,7 @@ def unzip(data: bytes, allowance: Allowance) -> Archive | Unreadable:
         return Unreadable("the archive is damaged or cut off", _AGAIN)
     names = archive.namelist()
     if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
-        return Unreadable("it is an Office file, which is not read", "save the sheet as CSV and send that")
+        return Unreadable("it is an Office file other than .xlsx and .ods, which is not read", "send the list as CSV")
     return Archive(len(names), _members(archive, allowance))
 
 

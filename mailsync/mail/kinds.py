@@ -1,10 +1,10 @@
 """What a decoded attachment is, by its content rather than its label: mail programs label CSV as anything.
 
 content                                    what becomes of it
-gzip, zip                                  unpacked (compressed.py)
+gzip, zip                                  unpacked (compressed.py); an .xlsx or .ods workbook stays whole
 signatures, calendars, business cards      left out, with a note
 pictures that belong to another part       left out, with a note
-pictures, PDF, Office, encrypted, ...      a problem that says what to send instead
+pictures, PDF, .doc, .xls, encrypted, ...  a problem that says what to send instead
 anything else                              an attachment: a definition may claim it
 """
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mailsync.core.model import Attachment, Origin, Problem
 from mailsync.mail.address import shown
-from mailsync.mail.compressed import Allowance, Member, gunzip, most_entries, unzip
+from mailsync.mail.compressed import Allowance, Member, gunzip, is_workbook, most_entries, unzip
 from mailsync.mail.kinds import Fate, Unreadable, judge_content
 from mailsync.mail.transfer import decode_transfer, known
 
@@ -73,9 +73,12 @@ def unpack(mail: bytes, limits: UnpackLimits) -> Unpacked:
         return Unpacked((), (Problem(Origin(), *leaves),), ())
     unpacking = _Unpacking(limits)
     for leaf in leaves:
-        unpacking.take_leaf(leaf)
-    if not unpacking.attachments and any(_repeats_body(leaf) for leaf in leaves):
-        unpacking.note(BODY, "the body is HTML only, which is not read")
+        if not _is_html_body(leaf):
+            unpacking.take_leaf(leaf)
+    if not unpacking.attachments:
+        # Beside a text it repeats the text; alone it may be the report itself.
+        for leaf in filter(_is_html_body, leaves):
+            unpacking.take_leaf(leaf)
     problems = _first(unpacking.problems, "cannot be read either", "send a simpler mail")
     return Unpacked(tuple(unpacking.attachments), problems, _first(unpacking.notes, "are noted like these", ""))
 
@@ -94,8 +97,6 @@ class _Unpacking:
 
     def take_leaf(self, leaf: Leaf) -> None:
         """Decodes one part of the mail and takes what is in it."""
-        if _repeats_body(leaf):
-            return
         path = self._unique(_leaf_path(leaf))
         if not known(leaf.encoding):
             self.note(path, f'the transfer encoding "{shown(leaf.encoding)}" is unknown; taken as it is')
@@ -143,6 +144,9 @@ class _Unpacking:
             self.attachments.append(found)
 
     def _take_archive(self, found: Attachment, kind: Fate, archives: int) -> None:
+        if kind is Fate.ZIP and is_workbook(found.content, self.members):
+            self.attachments.append(found)
+            return
         members = self._members(found, kind, archives)
         if isinstance(members, Unreadable):
             self._problem(found.path, members)
@@ -200,10 +204,10 @@ def _first(found: list[Problem], what: str, hint: str) -> tuple[Problem, ...]:
 
 
 def _is_body(leaf: Leaf) -> bool:
-    return leaf.content_type == "text/plain" and not leaf.attached
+    return leaf.content_type in ("text/plain", "text/html") and not leaf.attached
 
 
-def _repeats_body(leaf: Leaf) -> bool:
+def _is_html_body(leaf: Leaf) -> bool:
     return leaf.content_type == "text/html" and not leaf.attached
 
 

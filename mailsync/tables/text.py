@@ -57,6 +57,9 @@ class Decoded(NamedTuple):
     guess: str = ""
 
 
+_ZIP = b"PK\x03\x04"
+
+
 class Undecodable(NamedTuple):
     """Why the bytes are not text, for people."""
 
@@ -65,6 +68,8 @@ class Undecodable(NamedTuple):
 
 def decode(content: bytes, *, charset: str = "", encoding: str = "") -> Decoded | Undecodable:
     """The text of the bytes. `charset` is what the mail declares, `encoding` what the definition says."""
+    if content.startswith(_ZIP):
+        return Undecodable("it is a workbook or an archive, for which the definition's table has another kind")
     return _decode(content, charset, encoding, _whole)
 
 

@@ -94,6 +94,7 @@ def mapped(name: str, content: bytes, charset: str = ""):
 def assert_counts_add_up(found):
     recorded = sum(len(records.volumes) for records in found.records)
     assert found.read == recorded + sum(count.rows for count in found.skipped) + found.refused
+    assert all(problem.text and problem.hint for problem in found.problems)
     for records in found.records:
         columns = (records.volumes, records.values, records.rows, records.lines, records.which)
         assert len({len(column) for column in columns}) == 1

@@ -8,6 +8,7 @@ import random
 import tracemalloc
 import zipfile
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from mailsync.mail.unpack import UnpackLimits, unpack
 
 CSV = b"volume,repository\r\n000001L4,Offsite\r\n"
 LIMITS = UnpackLimits()
+SAMPLES = Path(__file__).resolve().parents[1] / "definition" / "samples"
 
 
 def _multipart(*parts, kind="mixed", end="--XX--\n"):
@@ -104,14 +106,25 @@ def test_text_around_an_attachment_and_an_empty_body_are_told_apart():
     assert [one.content for one in unpack(_multipart(*parts), LIMITS).attachments if one.body] == [b"hello", b"bye"]
 
 
-def test_html_that_repeats_the_body_is_ignored_and_html_alone_is_noted():
+def test_html_that_repeats_the_body_is_ignored_and_html_alone_is_the_body():
     html = _part(b"<p>x</p>", "Content-Type: text/html")
-    assert _paths(_multipart(_part(b"x"), html, kind="alternative")) == ["(body)"]
-    found = unpack(_multipart(html), LIMITS)
-    assert (found.attachments, [str(note) for note in found.notes]) == (
-        (),
-        ["(body): the body is HTML only, which is not read"],
-    )
+    both = unpack(_multipart(_part(b"x"), html, kind="alternative"), LIMITS)
+    assert [(one.path, one.content_type) for one in both.attachments] == [("(body)", "text/plain")]
+    alone = unpack(_multipart(html), LIMITS)
+    assert [(one.path, one.content_type, one.body) for one in alone.attachments] == [("(body)", "text/html", True)]
+    assert (alone.problems, alone.notes) == ((), ())
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.sample.*")), ids=lambda path: path.name)
+def test_every_kind_of_report_comes_through_a_mail_whole(sample):
+    found = unpack(_multipart(_part(b"hello"), _file(sample.read_bytes(), sample.name)), LIMITS)
+    assert [(one.path, one.content) for one in found.attachments[1:]] == [(sample.name, sample.read_bytes())]
+    assert (found.problems, found.notes) == ((), ())
+
+
+def test_an_archive_that_claims_to_be_a_workbook_is_bounded_like_any_other():
+    many = _zip(("[Content_Types].xml", b""), ("xl/workbook.xml", b""), *((f"{n}", b"") for n in range(300)))
+    assert "archive_members" in _problem(_multipart(_file(many, "a.xlsx"))).text
 
 
 # The traps of mail-parser 4.8, one by one.
@@ -274,7 +287,8 @@ def _damaged(data):
         (_damaged(_zip(("a.csv", CSV * 50))), "it is damaged or cut off", "send it again"),
         (_zip(("a.csv", CSV * 50))[:-30], "the archive is damaged or cut off", "send it again"),
         (_zip(("a.csv", CSV), method=zipfile.ZIP_LZMA), "its compression method is not read", "ordinary zip"),
-        (_zip(("[Content_Types].xml", b""), ("xl/a.xml", b"")), "it is an Office file", "save the sheet as CSV"),
+        (_zip(("[Content_Types].xml", b""), ("word/document.xml", b"")), "it is an Office file", "as CSV"),
+        (_zip(("mimetype", b"application/vnd.oasis.opendocument.text"), ("content.xml", b"")), "it is an Off", "CSV"),
         (gzip.compress(CSV * 50, mtime=0)[:-10], "the gzip file is cut off", "send it again"),
         (gzip.compress(CSV, mtime=0)[:-6] + b"abcdef", "the gzip file is damaged", "send it again"),
         (gzip.compress(CSV, mtime=0) + b"\x00x", "the gzip file is damaged", "send it again"),
