@@ -95,18 +95,13 @@ def _run(words: Words, stdin: BinaryIO) -> int:
     site = load_site(find_config(words.config))
     _set_deadline(site.limits.deadline)
     with World(site) as world:
-        mail = _read(stdin, site.limits.mail_size + 1)
+        mail = stdin.read(site.limits.mail_size + 1)
         if len(mail) > site.limits.mail_size:
             ending = hold_oversize(mail, stdin, world)
         else:
             ending = deliver(mail, Envelope(words.recipient, words.sender), world)
     _say(f"{ending.action.value}: {ending.text}")
     return 0
-
-
-def _read(stdin: BinaryIO, most: int) -> bytes:
-    """At most that many bytes of stdin; a mail of the usual size in one piece, without a second copy."""
-    return stdin.read(most)
 
 
 def _set_deadline(seconds: int) -> None:

@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, TypeVar
 
@@ -92,10 +92,20 @@ class CachedSnapshot:
 
     def rows(self, fields: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """Every volume as (volume, *values of `fields`), ascending by volume. KeyError for a field that is none."""
-        columns = "".join(f", {FIELD_BY_NAME[field].name}" for field in fields)
-        select = f"SELECT volume{columns} FROM volumes WHERE scope = ? ORDER BY volume"  # noqa: S608 - our own names
+        with self._read():
+            yield from self._connection.execute(_select(fields) + " ORDER BY volume", (self._number,))
+
+    def lookup(self, volumes: Iterable[str], fields: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """The same of these volumes alone, as far as the scope has them, in their order."""
+        select = _select(fields) + " AND volume = ?"
+        with self._read():
+            for volume in volumes:
+                yield from self._connection.execute(select, (self._number, volume))
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[None]:
         try:
-            yield from self._connection.execute(select, (self._number,))
+            yield
         except sqlite3.DatabaseError as error:
             _delete(self._path)
             raise TemporaryError(
@@ -105,6 +115,11 @@ class CachedSnapshot:
     def close(self) -> None:
         """Ends the snapshot's transaction."""
         self._connection.close()
+
+
+def _select(fields: Sequence[str]) -> str:
+    columns = "".join(f", {FIELD_BY_NAME[field].name}" for field in fields)
+    return f"SELECT volume{columns} FROM volumes WHERE scope = ?"  # noqa: S608 - our own names
 
 
 class Cache:

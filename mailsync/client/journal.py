@@ -81,13 +81,12 @@ class Chapter(NamedTuple):
 
 
 class KeptBatch(NamedTuple):
-    """One APPLY of a chapter: its bytes, and its outcome as JSON once the server has answered."""
+    """One APPLY of a chapter, by its part, with its bytes."""
 
     chapter: int
     part: int
     id: bytes
     body: bytes
-    outcome: str | None
 
 
 class Journal:
@@ -184,11 +183,20 @@ class Journal:
             rows = self._db.execute(sql, (run,)).fetchall()
         return tuple(Chapter(number, round_, scope, plan, bool(gone)) for number, round_, scope, plan, gone in rows)
 
-    def batches(self, run: RunId) -> tuple[KeptBatch, ...]:
-        """The batches of the run, in the order they are sent."""
-        sql = "SELECT chapter, part, id, body, outcome FROM batches WHERE run = ? ORDER BY chapter, part"
+    def unanswered(self, run: RunId) -> tuple[KeptBatch, ...]:
+        """The batches without an outcome, in the order they are sent."""
+        sql = "SELECT chapter, part, id, body FROM batches WHERE run = ? AND outcome IS NULL ORDER BY chapter, part"
         with self._failures():
             return tuple(KeptBatch(*row) for row in self._db.execute(sql, (run,)))
+
+    def outcomes(self, run: RunId) -> dict[int, list[str | None]]:
+        """Of every chapter the outcomes of its batches as JSON, in the order they are sent; None: not yet answered."""
+        found: dict[int, list[str | None]] = {}
+        with self._failures():
+            sql = "SELECT chapter, outcome FROM batches WHERE run = ? ORDER BY chapter, part"
+            for chapter, outcome in self._db.execute(sql, (run,)):
+                found.setdefault(chapter, []).append(outcome)
+        return found
 
     def sent_to(self, run: RunId) -> frozenset[str]:
         """The audiences whose reply sendmail has accepted."""
@@ -225,7 +233,10 @@ class Journal:
 
     def _insert(self, run: RunId, chapters: tuple[Chapter, ...], batches: tuple[KeptBatch, ...]) -> None:
         self._db.executemany("INSERT INTO chapters VALUES (?, ?, ?, ?, ?, ?)", ((run, *one) for one in chapters))
-        self._db.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)", ((run, *one) for one in batches))
+        self._db.executemany(
+            "INSERT INTO batches (run, chapter, part, id, body) VALUES (?, ?, ?, ?, ?)",
+            ((run, *one) for one in batches),
+        )
 
     def _run(self, where: str, value: bytes) -> Run | None:
         with self._failures():

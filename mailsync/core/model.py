@@ -204,3 +204,7 @@ class Snapshot(Protocol):
     def rows(self, fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
         """Every volume as (volume, *values of `fields`), ascending by volume."""
         ...
+
+    def lookup(self, volumes: Iterable[str], fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
+        """The same of these volumes alone, as far as the scope has them, in their order."""
+        ...

@@ -34,6 +34,9 @@ from typing import NamedTuple
 from mailsync.core.fields import FIELD_BY_NAME, Kind, same_value
 from mailsync.core.model import Count, Origin, Problem, Records, Repository, Scope, Snapshot, Value
 
+# Looking a volume up costs as much as going over this many in passing.
+_FEW = 10
+
 
 class Action(Enum):
     """What a step does; the value is what is stored and shown. MOVE, CANCEL and SEEN set a volume's target."""
@@ -117,7 +120,7 @@ def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
     width = len(records.fields)
     unchanged = 0
     values = records.values
-    for row in snapshot.rows(columns):
+    for row in _rows(snapshot, columns, pending, rules):
         index = pending.pop(row[0], None)
         if index is None:
             draft.unmentioned(row[0], target=row[width + 2], current=row[width + 4])
@@ -141,6 +144,15 @@ def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
         alerts=tuple(sorted(draft.alerts, key=lambda alert: alert.text)),
         left_alone=tuple(Count(reason, rows) for reason, rows in sorted(draft.left_alone.items())),
     )
+
+
+def _rows(
+    snapshot: Snapshot, columns: tuple[str, ...], listed: Mapping[str, int], rules: PlanRules
+) -> Iterable[tuple[str, ...]]:
+    """The volumes to compare: only those listed where few are, unless what is not listed means something too."""
+    if rules.inventory_of or len(listed) * _FEW > snapshot.size:
+        return snapshot.rows(columns)
+    return snapshot.lookup(tuple(listed), columns)
 
 
 def plan_id(digest: str, plans: Iterable[Plan]) -> str:

@@ -260,6 +260,6 @@ def context(plan: Plan, snapshot: Snapshot) -> Context:
     repositories = tuple(snapshot.repositories[name] for name in sorted(snapshot.repositories))
     if not moved_volumes(plan):
         return Context(plan.scope, repositories)
-    moving = {step.volume for step in plan.steps if step.action in TARGETING}
-    rows = snapshot.rows(("description", "move_date"))
-    return Context(plan.scope, repositories, tuple(Moving(*row) for row in rows if row[0] in moving and any(row[1:])))
+    moving = sorted({step.volume for step in plan.steps if step.action in TARGETING})
+    rows = snapshot.lookup(moving, ("description", "move_date"))
+    return Context(plan.scope, repositories, tuple(Moving(*row) for row in rows if any(row[1:])))

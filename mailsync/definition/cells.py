@@ -232,8 +232,6 @@ def _key_check(rule: FieldRule) -> Callable[[str], Checked]:
             return text
         hint = "1 to 4 letters or digits"
         return Odd(skip=False, text=f"{label}: {shown(text)} is not a {name.capitalize()}-ID", hint=hint)
-            skip=False, text=f"{label}: {shown(text)} is not a {name.capitalize()}-ID", hint="1 to 4 letters or digits"
-        )
 
     return check
 

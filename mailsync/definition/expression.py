@@ -6,9 +6,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
-from mailsync.definition.filters import LONGEST_PATTERN, MATCHER_MEMORY, FilterFault
+from mailsync.definition.filters import FilterFault, Pattern, compile_pattern
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z", re.ASCII)
 # What means the ends of a text means something else when many lines are looked at as one text.
@@ -20,7 +19,7 @@ class Expression:
 
     __slots__ = ("_joined", "_pattern", "names", "text")
 
-    def __init__(self, text: str, pattern: Any, joined: Any) -> None:  # noqa: ANN401 - google-re2 has no types
+    def __init__(self, text: str, pattern: Pattern, joined: Pattern | None) -> None:
         self.text = text
         named = {number: name for name, number in pattern.groupindex.items()}
         self.names: tuple[str, ...] = tuple(named.get(number, "") for number in range(1, pattern.groups + 1))
@@ -30,7 +29,7 @@ class Expression:
     def find(self, text: str) -> tuple[str, ...] | None:
         """The texts of its groups where it is found first (empty for one that takes no part), None without."""
         found = self._pattern.search(text)
-        return None if found is None else tuple(found.groups(""))
+        return None if found is None else found.groups("")
 
     def found_among(self, texts: Sequence[str]) -> dict[int, tuple[str, ...]]:
         """What `find` gives, by index, for the texts it is found in."""
@@ -40,13 +39,13 @@ class Expression:
     def beginning(self, text: str) -> int:
         """How many characters it takes at the beginning of the text."""
         found = self._pattern.match(text)
-        return 0 if found is None else int(found.end())
+        return 0 if found is None else found.end()
 
     def _touched(self, texts: Sequence[str]) -> list[int]:
         """The texts a match in all of them as one touches: one that matches alone is always among these."""
         ends = list(accumulate(len(text) + 1 for text in texts))
         touched: set[int] = set()
-        for match in self._joined.finditer("\n".join(texts)):
+        for match in self._joined.finditer("\n".join(texts)) if self._joined else ():
             touched.update(range(bisect_right(ends, match.start()), bisect_right(ends, match.end()) + 1))
         return sorted(place for place in touched if place < len(texts))
 
@@ -62,21 +61,11 @@ class Expression:
 
 def compile_expression(text: str) -> Expression | FilterFault:
     """The google-re2 expression, or why it is none. A group's name is of lower case letters, digits and _."""
-    import re2
-
-    if len(text) > LONGEST_PATTERN:
-        return FilterFault(f"a regular expression is at most {LONGEST_PATTERN} characters")
-    options = re2.Options()
-    options.max_mem = MATCHER_MEMORY
-    options.log_errors = False
-    try:
-        pattern = re2.compile(text, options)
-        joined = None if _ALONE.search(text) else re2.compile(f"(?m){text}", options)
-    except re2.error as error:
-        said = error.args[0] if error.args else ""
-        cause = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-        return FilterFault(f"not a regular expression: {cause}", "google-re2 has no look-around and no back-references")
+    pattern = compile_pattern(text)
+    if isinstance(pattern, FilterFault):
+        return pattern
+    joined = None if _ALONE.search(text) else compile_pattern(f"(?m){text}")
     for name in pattern.groupindex:
         if not _NAME.match(name):
             return FilterFault(f'"{name}" is not a name for a group', "lower case letters, digits and _")
-    return Expression(text, pattern, joined)
+    return Expression(text, pattern, None if isinstance(joined, FilterFault) else joined)

@@ -16,7 +16,7 @@ as in TapeTrack's own example, `!([0-9]*` goes to the filter's end.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 LIST = "*LIST:"
@@ -77,6 +77,18 @@ class Found(Protocol):
         """The text of a group, None when the group took no part."""
         ...
 
+    def groups(self, missing: str, /) -> tuple[str, ...]:
+        """The texts of all groups, `missing` for those that took no part."""
+        ...
+
+    def start(self) -> int:
+        """Where it begins."""
+        ...
+
+    def end(self) -> int:
+        """The first place behind it."""
+        ...
+
 
 class Pattern(Protocol):
     """A regular expression as google-re2 compiles it: no backtracking, linear in the text."""
@@ -84,6 +96,19 @@ class Pattern(Protocol):
     @property
     def groups(self) -> int:
         """How many groups it captures."""
+        ...
+
+    @property
+    def groupindex(self) -> Mapping[str, int]:
+        """The numbers of the groups that have names."""
+        ...
+
+    def match(self, text: str, /) -> Found | None:
+        """The match at the beginning of the text."""
+        ...
+
+    def finditer(self, text: str, /) -> Iterator[Found]:
+        """Every match in the text, none within another."""
         ...
 
     def fullmatch(self, text: str, /) -> Found | None:

@@ -25,7 +25,7 @@ from mailsync.core.errors import TemporaryError
 from mailsync.core.guard import objections
 from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
 from mailsync.core.merge import Merged, merge
-from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot
+from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot, parse_scope
 from mailsync.core.outcome import Outcome, Result
 from mailsync.core.plan import Plan, PlanRules, make_plan, plan_id
 from mailsync.core.summary import Applied, Context, Facts, Unfinished, context
@@ -133,12 +133,13 @@ def facts_of(journal: Journal, run: RunId, unfinished: str = "") -> Facts:
     rounds = []
     contexts: list[Context] = []
     left: list[Unfinished] = []
+    outcomes = journal.outcomes(run)
     for chapter in journal.chapters(run):
         decided = from_json(Decided, chapter.plan)
-        outcomes = [_outcome(batch) for batch in journal.batches(run) if batch.chapter == chapter.chapter]
-        rounds.append(_applied(decided.plan, [one for one in outcomes if one is not None]))
+        answers = outcomes.get(chapter.chapter, [])
+        rounds.append(_applied(decided.plan, [from_json(Outcome, one) for one in answers if one is not None]))
         contexts.append(decided.context)
-        reason = decided.objection or (unfinished if None in outcomes else "")
+        reason = decided.objection or (unfinished if None in answers else "")
         left = [one for one in left if one.scope != decided.plan.scope]
         left += [Unfinished(decided.plan.scope, reason)] if reason else []
     return facts._replace(rounds=tuple(rounds), contexts=tuple(contexts), unfinished=tuple(left))
@@ -158,8 +159,7 @@ class _Course:
         """Sends what has no outcome, and plans again what conflicted, until nothing is left to do."""
         for _ in range(2 * ROUNDS):
             stale, reused = self._send_all()
-            latest = _latest(self._journal.chapters(self._job.run))
-            again = [chapter for chapter in latest if chapter not in (*stale, *reused) and self._conflicts(chapter)]
+            again = [chapter for chapter in self._conflicting() if chapter not in (*stale, *reused)]
             if not stale and not reused and not again:
                 return
             for chapter in stale:
@@ -176,9 +176,9 @@ class _Course:
         chapters = {chapter.chapter: chapter for chapter in self._journal.chapters(self._job.run)}
         stale: list[Chapter] = []
         reused: list[Chapter] = []
-        for batch in self._journal.batches(self._job.run):
+        for batch in self._journal.unanswered(self._job.run):
             chapter = chapters[batch.chapter]
-            if batch.outcome is not None or chapter in stale or chapter in reused:
+            if chapter in stale or chapter in reused:
                 continue
             try:
                 outcome = self._server.apply(batch.body)
@@ -191,16 +191,20 @@ class _Course:
                 self._journal.answered(self._job.run, batch, to_json(outcome))
         return stale, reused
 
-    def _conflicts(self, chapter: Chapter) -> bool:
-        """True when a round left conflicts and another round is allowed."""
-        if chapter.round + 1 >= ROUNDS:
-            return False
-        outcomes = [_outcome(batch) for batch in self._batches(chapter)]
-        return any(row.result is Result.CONFLICT for one in outcomes if one is not None for row in one.results)
+    def _conflicting(self) -> list[Chapter]:
+        """The last chapters of scopes in which conflicts were left, where another round is allowed."""
+        outcomes = self._journal.outcomes(self._job.run)
+        latest = {chapter.scope: chapter for chapter in self._journal.chapters(self._job.run)}
+        return [
+            chapter
+            for chapter in latest.values()
+            if chapter.round + 1 < ROUNDS and any(map(_has_conflict, outcomes.get(chapter.chapter, ())))
+        ]
 
     def _plan_again(self, chapter: Chapter, round_: int, *, dropping: bool) -> None:
         """Adds a plan for the chapter's scope, against its newest state, and journals it with its requests."""
-        scope = from_json(Decided, chapter.plan).plan.scope
+        scope = parse_scope(chapter.scope)
+        assert scope is not None
         records, report = self._records(scope)
         decided = _plan(records, self._server.refresh(scope), report.rules(scope))
         # An epoch that changed may have brought back last month's store: the guards see every plan.
@@ -211,11 +215,12 @@ class _Course:
         chapters = self._journal.chapters(run)
         number = len(chapters)
         # Parts of a dropped chapter that were recorded keep their numbers: a batch id is never used twice.
+        outcomes = self._journal.outcomes(run)
         part = sum(
-            batch.outcome is not None
+            outcome is not None
             for other in chapters
             if (other.scope, other.round) == (chapter.scope, round_)
-            for batch in self._batches(other)
+            for outcome in outcomes.get(other.chapter, ())
         )
         batches = () if found else _requests(self._job, report, decided.plan, (number, round_, part))
         added = Chapter(number, round_, chapter.scope, to_json(decided), dropped=False)
@@ -230,9 +235,6 @@ class _Course:
             hint = "put the definition back as it was; after limits.give_up the mail is held"
             raise TemporaryError(f"the report no longer speaks of {scope}: its definition was changed", hint=hint)
         return found[0], self._report
-
-    def _batches(self, chapter: Chapter) -> list[KeptBatch]:
-        return [batch for batch in self._journal.batches(self._job.run) if batch.chapter == chapter.chapter]
 
 
 def _plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Decided:
@@ -257,17 +259,12 @@ def _requests(job: Job, report: Report, plan: Plan, place: tuple[int, int, int])
     cause = Cause(job.run, bytes.fromhex(plan_id(report.digest, [plan])), report.source, job.asof)
     batches = make_batches(plan, cause, round_=round_, first_part=first)
     return tuple(
-        KeptBatch(chapter, first + number, batch.id, encode_apply(batch), None) for number, batch in enumerate(batches)
+        KeptBatch(chapter, first + number, batch.id, encode_apply(batch)) for number, batch in enumerate(batches)
     )
 
 
-def _latest(chapters: Iterable[Chapter]) -> list[Chapter]:
-    """The last chapter of every scope."""
-    return list({chapter.scope: chapter for chapter in chapters}.values())
-
-
-def _outcome(batch: KeptBatch) -> Outcome | None:
-    return None if batch.outcome is None else from_json(Outcome, batch.outcome)
+def _has_conflict(outcome: str | None) -> bool:
+    return outcome is not None and any(row.result is Result.CONFLICT for row in from_json(Outcome, outcome).results)
 
 
 def _applied(plan: Plan, outcomes: list[Outcome]) -> Applied:
@@ -294,4 +291,9 @@ class _NoSuchScope(NamedTuple):
     def rows(self, fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
         """No volume."""
         del fields
+        return ()
+
+    def lookup(self, volumes: Iterable[str], fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
+        """No volume."""
+        del volumes, fields
         return ()

@@ -71,6 +71,15 @@ def test_a_snapshot_says_the_same_however_often_it_is_read(server, link, cache, 
     assert next(snapshot.rows(("slot", "repository"))) == ("A00000", "", "LIBR")
 
 
+def test_a_few_volumes_are_looked_up_as_the_whole_says_them(server, link, cache, scope):
+    fill(server)
+    snapshot = cache.refresh(link, scope)
+    named = ("A00007", "NOSUCH", "A00002")
+    whole = {row[0]: row for row in snapshot.rows(("repository", "slot"))}
+    assert list(snapshot.lookup(named, ("repository", "slot"))) == [whole["A00007"], whole["A00002"]]
+    assert list(snapshot.lookup((), ("slot",))) == []
+
+
 def test_a_field_that_is_none_is_refused(server, link, cache, scope):
     with pytest.raises(KeyError):
         list(cache.refresh(link, scope).rows(("slot; DROP TABLE volumes",)))

@@ -1,5 +1,6 @@
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,29 @@ def test_every_fault_of_every_definition_is_told_at_once(made, folder):
     assert f'mailsync.yaml:17:18: route "nightly": {unknown}' in faults
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_of_definitions_that_cannot_be_read_is_told(made, folder):
-    folder.chmod(0)
+@pytest.fixture
+def ordinary_user():
+    """Makes this process somebody's who may not read everything, for as long as it is asked."""
 
-    with pytest.raises(ConfigurationError, match=r"definitions: cannot be read: Permission denied"):
-        load_definitions(load_site(Path(made["config"])))
+    @contextmanager
+    def become():
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(before)
+
+    return become
+
+
+def test_a_folder_of_definitions_that_cannot_be_read_is_told(made, folder, ordinary_user):
+    site = load_site(Path(made["config"]))
+    folder.chmod(0)
+    with ordinary_user(), pytest.raises(ConfigurationError, match=r"definitions: cannot be read: Permission denied"):
+        load_definitions(site)
+    folder.chmod(0o700)
 
 
 def test_a_file_in_the_place_of_the_definitions_is_told(made, folder):

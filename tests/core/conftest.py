@@ -27,6 +27,10 @@ class Shelf:
         for name in sorted(self.volumes):
             yield (name, *(self.volumes[name][column] for column in columns))
 
+    def lookup(self, volumes, fields):
+        known = {row[0]: row for row in self.rows(fields)}
+        return [known[name] for name in volumes if name in known]
+
     def carry_out(self, steps):
         for step in steps:
             volume = self.volumes.get(step.volume, Volume())

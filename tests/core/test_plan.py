@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailsync.core import plan as plan_module
 from mailsync.core.model import Scope, Volume
 from mailsync.core.plan import Action, PlanRules, make_plan, moved_volumes, plan_id
 
@@ -135,6 +136,22 @@ def test_a_volume_that_is_still_on_its_way_is_not_missing(shelf, records, target
     library = shelf({ONE: HELD, "000002L5": HELD._replace(repository=target, current_repository=current)})
     plan = make_plan(records({ONE: {"slot": "12"}}), library, PlanRules(inventory_of="LIBR"))
     assert bool(plan.alerts) is missing
+
+
+@pytest.mark.parametrize("inventory", ["", "LIBR"])
+def test_a_short_report_reads_only_what_it_names_and_plans_the_same(shelf, records, monkeypatch, inventory):
+    held = {f"{number:06d}L5": HELD for number in range(100)}
+    said = records({"000007L5": {"slot": "13"}, "NOSUCH": {"slot": "1"}, "000009L5": {"slot": "12"}})
+    short = shelf(held)
+    read, other = [], shelf(held)
+    monkeypatch.setattr(short, "rows", lambda fields, inner=short.rows: read.append(fields) or inner(fields))
+    monkeypatch.setattr(short, "lookup", other.lookup)
+    rules = PlanRules(inventory_of=inventory)
+    plan = make_plan(said, short, rules)
+    assert len(read) == (1 if inventory else 0)
+    monkeypatch.setattr(plan_module, "_FEW", 10**9)
+    assert make_plan(said, shelf(held), rules) == plan
+    assert len(plan.alerts) == (98 if inventory else 0)
 
 
 def test_the_plans_name_holds_the_decision_and_nothing_of_the_mail(shelf, records):

@@ -63,32 +63,34 @@ def test_what_was_decided_is_read_back_whole_after_opening_again(tmp_path):
     journal = Journal(tmp_path / "journal.db")
     begin(journal)
     chapters = (Chapter(0, 0, "US01.LTO", '{"steps": []}', dropped=False),)
-    batches = tuple(KeptBatch(0, part, bytes([part]) * 16, b"body" * 99, None) for part in range(2))
+    batches = tuple(KeptBatch(0, part, bytes([part]) * 16, b"body" * 99) for part in range(2))
     journal.decide(RUN, '{"read": 7}', chapters, batches)
     journal.answered(RUN, batches[0], '{"first": 1}')
     journal.close()
     journal = Journal(tmp_path / "journal.db")
     assert journal.find(RUN).report == '{"read": 7}'
     assert journal.chapters(RUN) == chapters
-    assert journal.batches(RUN) == (batches[0]._replace(outcome='{"first": 1}'), batches[1])
+    assert journal.unanswered(RUN) == batches[1:]
+    assert journal.outcomes(RUN) == {0: ['{"first": 1}', None]}
     journal.close()
 
 
 def test_dropping_a_stale_chapter_keeps_only_its_answered_batches(journal):
     begin(journal)
     first = Chapter(0, 0, "US01.LTO", "{}", dropped=False)
-    batches = tuple(KeptBatch(0, part, bytes([part]) * 16, b"body", None) for part in range(3))
+    batches = tuple(KeptBatch(0, part, bytes([part]) * 16, b"body") for part in range(3))
     journal.decide(RUN, "{}", (first,), batches)
     journal.answered(RUN, batches[0], "{}")
-    second = KeptBatch(1, 1, b"n" * 16, b"new body", None)
+    second = KeptBatch(1, 1, b"n" * 16, b"new body")
     journal.extend(RUN, (Chapter(1, 0, "US01.LTO", "{}", dropped=False),), (second,), dropping=0)
     assert [chapter.dropped for chapter in journal.chapters(RUN)] == [True, False]
-    assert [(batch.chapter, batch.part) for batch in journal.batches(RUN)] == [(0, 0), (1, 1)]
+    assert journal.outcomes(RUN) == {0: ["{}"], 1: [None]}
+    assert [(batch.chapter, batch.part) for batch in journal.unanswered(RUN)] == [(1, 1)]
 
 
 def test_a_failed_transaction_leaves_nothing(journal):
     begin(journal)
-    twice = KeptBatch(0, 0, b"i" * 16, b"body", None)
+    twice = KeptBatch(0, 0, b"i" * 16, b"body")
     with pytest.raises(TemporaryError):
         journal.decide(RUN, "{}", (Chapter(0, 0, "US01.LTO", "{}", dropped=False),), (twice, twice))
     assert journal.find(RUN).report is None
