@@ -234,7 +234,10 @@ def test_a_template_that_is_missing_is_told_where_it_is_named(check, site):
     edit(site / "mailsync.yaml", "when: always}", "when: always, template: own}")
     text = 'audience "operator": no own.txt.j2 and no own.html.j2 in templates, nor with mailsync'
 
-    assert check("--offline") == (1, [f"problem templates mailsync.yaml:27:66: {text}"])
+    lines = (site / "mailsync.yaml").read_text().splitlines()
+    line = next(number for number, line in enumerate(lines, 1) if "template: own" in line)
+    column = lines[line - 1].index("own") + 1
+    assert check("--offline") == (1, [f"problem templates mailsync.yaml:{line}:{column}: {text}"])
 
 
 @pytest.mark.parametrize(
