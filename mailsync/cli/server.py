@@ -17,9 +17,9 @@ from mailsync.core.model import Scope, parse_scope
 
 if TYPE_CHECKING:
     from mailsync.config.site import Listen
-    from mailsync.server.sqlite import SqliteStore
+    from mailsync.server.sql_store import SqlStore
 
-_STORE = "sqlite:PATH instead of the site's listen.store"
+_STORE = "sqlite:PATH or postgresql://... instead of the site's listen.store"
 _EXAMPLE = """\
 example:
   mailsync server run &
@@ -80,6 +80,14 @@ example:
 """
 
 
+_COPY_HELP = """\
+Stop the server, copy, change listen.store, start the server again. Every client downloads its volumes anew, once.
+
+example:
+  mailsync server copy --to postgresql://mailsync@db.example.com/mailsync
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the sub-commands and their options."""
     parser.epilog = _EXAMPLE
@@ -93,6 +101,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     load.add_argument("--strict", action="store_true", help="refuse scopes and repositories that are new")
     export = _leaf(commands, "export", "write a scope's volumes as CSV to stdout", _EXPORT_HELP, _export)
     export.add_argument("--scope", metavar="CUST.MEDIA", required=True, type=_scope, help="customer and media")
+    copying = _leaf(commands, "copy", "put the whole store into another, empty one", _COPY_HELP, _copy)
+    copying.add_argument("--to", metavar="URL", required=True, help="sqlite:PATH or postgresql://...")
     _leaf(commands, "restored", "tell the store that it comes from a backup", _RESTORED_HELP, _restored)
     _configure_scopes(commands)
     _configure_secrets(commands)
@@ -104,14 +114,16 @@ def run(arguments: argparse.Namespace) -> int:
     return act(arguments)
 
 
-def open_store(arguments: argparse.Namespace) -> SqliteStore:
-    """The store that the words or the site name. Raises UsageError to whoever does not own it."""
+def open_store(arguments: argparse.Namespace) -> SqlStore:
+    """The store that the words or the site name. Raises UsageError to whoever does not own its file."""
     from mailsync.config.ownership import require_owner
-    from mailsync.server.sqlite import SqliteStore, store_path
+    from mailsync.server.stores import open_url, sqlite_path
 
-    path = store_path(arguments.store or find_listen(arguments).store)
-    require_owner(path)
-    return SqliteStore(path)
+    url = arguments.store or find_listen(arguments).store
+    path = sqlite_path(url)
+    if path is not None:
+        require_owner(path)
+    return open_url(url)
 
 
 def find_listen(arguments: argparse.Namespace) -> Listen:
@@ -251,6 +263,16 @@ def _print(lines: Iterable[str]) -> None:
     except OSError as error:
         finish_output()
         raise MailsyncError(f"write to stdout: {error.strerror}", hint="what was written is not whole") from error
+
+
+def _copy(arguments: argparse.Namespace) -> int:
+    import secrets
+
+    from mailsync.server.stores import open_url
+
+    with open_store(arguments) as store, open_url(arguments.to) as target:
+        store.copy_to(target, secrets.token_bytes(16), told=lambda name, rows: print(f"{name}: {rows}"))
+    return 0
 
 
 def _restored(arguments: argparse.Namespace) -> int:

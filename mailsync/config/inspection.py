@@ -87,8 +87,8 @@ def inspect_keys(site: Site) -> Iterator[Finding]:
 
 def inspect_databases(site: Site) -> Iterator[Finding]:
     """The journal, and the store where this host serves one: with another file in its place, every mail is queued."""
-    stores = (Path(site.listen.store.partition(":")[2]),) if site.listen is not None else ()
-    for path in (site.audit.journal, *stores):
+    scheme, _, place = site.listen.store.partition(":") if site.listen is not None else ("", "", "")
+    for path in (site.audit.journal, *([Path(place)] if scheme == "sqlite" else [])):
         if path.exists():
             yield from _database(path)
 

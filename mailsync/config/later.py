@@ -10,7 +10,6 @@ from mailsync.definition.document import Section
 SITE = ("lmtp", "jobs", "trusted_hosts", "border_strips", "authserv_id")
 SERVER = ("proxy", "user", "password_file", "kind")
 AUTHENTICATE = ("dkim", "results", "ed25519", "local")
-POSTGRESQL = "postgresql://"
 NOT_YET = "not in this version"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mailsync.config.later import NOT_YET, POSTGRESQL, SERVER, SITE, refuse_later
+from mailsync.config.later import SERVER, SITE, refuse_later
 from mailsync.config.limits import read_limits
 from mailsync.config.routes import read_routes
 from mailsync.config.site import Audit, Listen, Server, Site
@@ -24,7 +24,7 @@ _HEX = frozenset("0123456789abcdef")
 _TOKEN_ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.-")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
 _IPV6 = frozenset("0123456789abcdefABCDEF:.")
-_MAILDIR, _SQLITE = "maildir:", "sqlite:"
+_MAILDIR, _SQLITE, _POSTGRESQL = "maildir:", "sqlite:", "postgresql://"
 
 
 def site_of(document: Section, path: Path) -> Site:
@@ -95,10 +95,10 @@ def _address(section: Section, *, least_port: int) -> str:
 
 def _store(section: Section, folder: Path) -> str:
     text = section.text("store", required=True)
-    if text.startswith(POSTGRESQL):
-        section.fault("store", f"{POSTGRESQL} is {NOT_YET}", "sqlite:state/server.db")
-    elif text and not text.startswith(_SQLITE):
-        section.fault("store", f'"{text}" is not a store', "sqlite:state/server.db")
+    if text.startswith(_POSTGRESQL):
+        return text
+    if text and not text.startswith(_SQLITE):
+        section.fault("store", f'"{text}" is not a store', "sqlite:state/server.db or postgresql://USER@HOST/DATABASE")
     elif text == _SQLITE:
         section.fault("store", "sqlite: names no file", "sqlite:state/server.db")
     return _SQLITE + str(folder / text.removeprefix(_SQLITE))

@@ -36,7 +36,7 @@ class Server(NamedTuple):
 
 
 class Listen(NamedTuple):
-    """Where `server run` runs: `HOST:PORT`, `sqlite:/absolute/path`, the key ring's file."""
+    """Where `server run` runs: `HOST:PORT`, `sqlite:/absolute/path` or `postgresql://...`, the key ring's file."""
 
     address: str
     store: str

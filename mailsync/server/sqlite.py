@@ -1,221 +1,162 @@
-"""The SQLite store: one file, one connection, every method one transaction (protocol.md section 15).
+"""The store in one SQLite file (protocol.md section 15): embedded, nothing else to start.
 
 Strategy: WAL so that readers never wait; synchronous=FULL so that what was acknowledged survives a power cut; BEGIN
 IMMEDIATE so that a writer has the lock before it reads what it decides on. Any number of processes may have the same
-file open: a load beside a running server waits its turn, and so does the server. What the methods do within their
-transactions is in sqlite_sync, sqlite_apply, sqlite_load and sqlite_tokens; the tables are in schema.
+file open: a load beside a running server waits its turn, and so does the server.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
-from mailsync.core.cursor import Cursor, Page
-from mailsync.core.errors import TemporaryError, UsageError
-from mailsync.core.model import CUSTOMER, MEDIA, REPOSITORY, Repository, Scope, Volume
-from mailsync.core.outcome import Batch, Outcome
-from mailsync.server import sqlite_apply, sqlite_ledger, sqlite_load, sqlite_scope, sqlite_sync, sqlite_tokens
-from mailsync.server.schema import open_database
-from mailsync.server.store import (
-    LONGEST_DESCRIPTION,
-    REPOSITORY_KINDS,
-    LedgerEntry,
-    Loaded,
-    LoadFault,
-    LoadPolicy,
-    LoadRow,
-    Principal,
-    RecordedBatch,
-    RequestError,
-    ScopeState,
-    TokenUser,
-)
-from mailsync.wire.errors import Code
-from mailsync.wire.scram import Verifier
+from mailsync.core.errors import MailsyncError, TemporaryError
+from mailsync.server.database import Row, Rows, in_chunks
+from mailsync.server.schema import SCHEMA_VERSION, SQLITE, statements
+from mailsync.server.sql_store import SqlStore
 
+BUSY_SECONDS = 20.0  # how long a writer waits for another, such as a load, before it answers "busy"
+CACHE_KIBIBYTES = 32_768
 EPOCH_BYTES = 16
-_SCHEME = "sqlite:"
+_APPLICATION_ID = 0x6D737976  # "msyv": file(1) and `open_database` tell a store from another program's database
+T = TypeVar("T")
 
 
-def store_path(url: str) -> Path:
-    """The file that `sqlite:PATH` names. Raises UsageError for another kind of store."""
-    if not url.startswith(_SCHEME) or url == _SCHEME:
-        raise UsageError(f'store "{url}" is not sqlite:PATH', hint="for example: --store sqlite:state/server.db")
-    return Path(url.removeprefix(_SCHEME))
-
-
-class SqliteStore:
-    """A store in one SQLite file, made when it is missing. Its methods may be called from any one thread at a time."""
+class SqliteStore(SqlStore):
+    """A store in one SQLite file, made when it is missing."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(SqliteDatabase(path))
         self.path = path
+
+
+class SqliteDatabase:
+    """A `database.Database` in one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._connection = open_database(path, epoch=secrets.token_bytes(EPOCH_BYTES))
 
-    def __enter__(self) -> Self:
-        return self
+    def read(self, work: Callable[[_Connection], T]) -> T:
+        """As database.Database.read."""
+        return self._transaction("DEFERRED", work)
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def write(self, work: Callable[[_Connection], T]) -> T:
+        """As database.Database.write."""
+        return self._transaction("IMMEDIATE", work)
+
+    def each(self, query: str, values: Sequence[object]) -> Iterator[Row]:
+        """As database.Database.each: one SELECT is one moment, however long it is read."""
+        return iter(self._connection.execute(query, tuple(values)))
 
     def close(self) -> None:
-        """Lets go of the file; safe to call twice."""
+        """As database.Database.close."""
         self._connection.close()
 
-    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int) -> Page:
-        """As store.Store.sync."""
-        with self._transaction("DEFERRED") as connection:
-            at = sqlite_scope.find_scope(connection, scope)
-            return sqlite_sync.read_page(connection, at, cursor, repositories_version, limit)
-
-    def apply(self, batch: Batch, request_hash: bytes, principal: Principal, now: int) -> Outcome:
-        """As store.Store.apply."""
-        with self._transaction("IMMEDIATE") as connection:
-            return sqlite_apply.apply_batch(connection, sqlite_apply.Request(batch, request_hash, principal, now))
-
-    def scopes(self) -> tuple[ScopeState, ...]:
-        """As store.Store.scopes."""
-        with self._transaction("DEFERRED") as connection:
-            return sqlite_scope.find_scopes(connection)
-
-    def add_scope(
-        self,
-        scope: Scope,
-        *,
-        description: str = "",
-        repositories: Sequence[Repository] = (),
-        default_repository: str = "",
-    ) -> None:
-        """As store.Store.add_scope."""
-        if not (CUSTOMER.match(scope.customer) and MEDIA.match(scope.media)):
-            raise RequestError(
-                Code.INVALID, f'add scope: "{scope}" is not CUSTOMER.MEDIA, 1 to 4 letters or digits each'
-            )
-        _check_text(f"add scope {scope}: description", description)
-        for repository in repositories:
-            _check_repository(repository)
-        if default_repository and default_repository not in {repository.id for repository in repositories}:
-            text = f'add scope {scope}: the default repository "{default_repository}" is not one of its repositories'
-            raise RequestError(Code.INVALID, text)
-        with self._transaction("IMMEDIATE") as connection:
-            if sqlite_scope.has_scope(connection, scope):
-                raise RequestError(Code.INVALID, f"add scope {scope}: it is there already")
-            number = sqlite_scope.add_media(
-                connection, scope, description=description, default_repository=default_repository
-            )
-            sqlite_scope.put_repositories(connection, number, repositories)
-
-    def repositories(self, scope: Scope) -> tuple[Repository, ...]:
-        """As store.Store.repositories."""
-        with self._transaction("DEFERRED") as connection:
-            at = sqlite_scope.find_scope(connection, scope)
-            return sqlite_scope.find_repositories(connection, at.number)
-
-    def add_repository(self, scope: Scope, repository: Repository) -> None:
-        """As store.Store.add_repository."""
-        _check_repository(repository)
-        with self._transaction("IMMEDIATE") as connection:
-            at = sqlite_scope.find_scope(connection, scope)
-            sqlite_scope.put_repositories(connection, at.number, (repository,))
-
-    def load(
-        self, fields: Sequence[str], rows: Iterable[LoadRow | LoadFault], *, policy: LoadPolicy = LoadPolicy.CREATE
-    ) -> Loaded:
-        """As store.Store.load."""
-        columns, faults = sqlite_load.columns_of(fields), sqlite_load.Faults()
-        with self._transaction("DEFERRED") as connection:
-            sqlite_load.spool(connection, columns, rows, faults)
-        with self._transaction("IMMEDIATE") as connection:
-            loaded = sqlite_load.merge(connection, columns, policy, faults)
-            if loaded.faults:
-                connection.execute("ROLLBACK")
-            return loaded
-
-    def export(self, scope: Scope) -> Iterator[tuple[str, Volume]]:
-        """As store.Store.export."""
-        with self._transaction("DEFERRED") as connection:
-            number = sqlite_scope.find_scope(connection, scope).number
-        return sqlite_scope.each_volume(self._connection, number)
-
-    def delete(self, scope: Scope, volumes: Iterable[str]) -> int:
-        """As store.Store.delete."""
-        with self._transaction("IMMEDIATE") as connection:
-            at = sqlite_scope.find_scope(connection, scope)
-            return sqlite_scope.delete_volumes(connection, at, volumes)
-
-    def expire(self, scope: Scope, through: int) -> None:
-        """As store.Store.expire."""
-        with self._transaction("IMMEDIATE") as connection:
-            at = sqlite_scope.find_scope(connection, scope)
-            sqlite_scope.forget_tombstones(connection, at, through)
-
-    def renew_epoch(self, epoch: bytes) -> None:
-        """As store.Store.renew_epoch."""
-        with self._transaction("IMMEDIATE") as connection:
-            connection.execute("UPDATE store SET epoch = ?", (epoch,))
-
-    def batches(self, scope: Scope) -> tuple[RecordedBatch, ...]:
-        """As store.Store.batches."""
-        with self._transaction("DEFERRED") as connection:
-            at = sqlite_scope.find_scope(connection, scope)
-            return sqlite_ledger.find_batches(connection, at.number)
-
-    def ledger(self, scope: Scope, volume: str = "") -> Iterator[LedgerEntry]:
-        """As store.Store.ledger."""
-        with self._transaction("DEFERRED") as connection:
-            at = sqlite_scope.find_scope(connection, scope)
-        return sqlite_ledger.each_entry(self._connection, at, volume)
-
-    def verifier(self, user: str) -> Verifier | None:
-        """As store.Store.verifier."""
-        with self._transaction("DEFERRED") as connection:
-            return sqlite_tokens.find_verifier(connection, user)
-
-    def tokens(self) -> tuple[TokenUser, ...]:
-        """As store.Store.tokens."""
-        with self._transaction("DEFERRED") as connection:
-            return sqlite_tokens.find_tokens(connection)
-
-    def add_token(self, user: str, verifier: Verifier, now: int) -> None:
-        """As store.Store.add_token."""
-        with self._transaction("IMMEDIATE") as connection:
-            sqlite_tokens.put_token(connection, user, verifier, now)
-
-    def revoke_token(self, user: str, now: int) -> bool:
-        """As store.Store.revoke_token."""
-        with self._transaction("IMMEDIATE") as connection:
-            return sqlite_tokens.end_token(connection, user, now)
-
-    @contextmanager
-    def _transaction(self, mode: str) -> Iterator[sqlite3.Connection]:
-        """A transaction that commits when its block ends in order; the disk's troubles become TemporaryError."""
+    def _transaction(self, mode: str, work: Callable[[_Connection], T]) -> T:
+        """What `work` returns, committed when it ends in order; the disk's troubles become TemporaryError."""
         connection = self._connection
         try:
             connection.execute(f"BEGIN {mode}")
-            yield connection
-            if connection.in_transaction:
-                connection.execute("COMMIT")
+            result = work(_Connection(connection))
+            connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             hint = "another program writes to it, or the disk is full; nothing was changed"
-            raise TemporaryError(f"store {self.path}: {error}", hint=hint) from error
+            raise TemporaryError(f"store {self._path}: {error}", hint=hint) from error
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+        return result
 
 
-def _check_repository(repository: Repository) -> None:
-    if not REPOSITORY.match(repository.id):
-        raise RequestError(Code.INVALID, f'add repository: "{repository.id}" is not 1 to 4 letters or digits')
-    _check_text(f"add repository {repository.id}: description", repository.description)
-    if repository.kind and repository.kind not in REPOSITORY_KINDS:
-        text = f'add repository {repository.id}: "{repository.kind}" is not a type of repository'
-        raise RequestError(Code.INVALID, text, hint="one of: " + ", ".join(REPOSITORY_KINDS))
+class _Connection:
+    """A `database.Connection`. BEGIN IMMEDIATE has locked everything: no row needs to be."""
+
+    locking = ""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, query: str, values: Sequence[object] = ()) -> Rows:
+        return self._connection.execute(query, tuple(values))
+
+    def executemany(self, query: str, rows: Iterable[Sequence[object]]) -> None:
+        self._connection.executemany(query, rows)
+
+    def stream(self, query: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        return iter(self._connection.execute(query, tuple(values)))
+
+    def refill(self, table: str, rows: Iterable[Row]) -> None:
+        for slots, chunk in in_chunks(rows):
+            self._connection.executemany(f"INSERT INTO {table} VALUES ({slots})", chunk)  # noqa: S608 - our own tables
+
+    def each_key(self, query: str, values: Sequence[object], keys: Sequence[str]) -> Iterator[Row]:
+        # One indexed SELECT per key: `(a, b) IN (VALUES ...)` is seven times slower (protocol.md section 15).
+        one = f"{query} = ?"
+        for key in keys:
+            yield from self._connection.execute(one, (*values, key))
 
 
-def _check_text(what: str, text: str) -> None:
-    if len(text) > LONGEST_DESCRIPTION or not text.isprintable():
-        raise RequestError(Code.INVALID, f"{what} has at most {LONGEST_DESCRIPTION} printable characters")
+def open_database(path: Path, *, epoch: bytes) -> sqlite3.Connection:
+    """A connection to the store in a file, made with `epoch` (mode 0600) where there is none yet.
+
+    Raises TemporaryError when the file cannot be opened or read, MailsyncError when it is not a store of ours.
+    The connection commits by itself unless a transaction was begun, and may be used from any one thread at a time.
+    """
+    try:
+        # SQLite gives its -wal and -shm files the mode of the database itself.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise TemporaryError(f"open store {path}: {error}", hint="check the path and its permissions") from error
+    try:
+        _prepare(connection, path, epoch)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise TemporaryError(f"open store {path}: {error}", hint="is the disk full, or the file locked?") from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise MailsyncError(f"open store {path}: {error}", hint="restore it from a backup") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, epoch: bytes) -> None:
+    if not _is_store(connection, path):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        if not _is_store(connection, path):  # another process may have been faster
+            _create(connection, epoch)
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged batch survives a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+
+
+def _is_store(connection: sqlite3.Connection, path: Path) -> bool:
+    """False for an empty database; raises for one that is somebody else's or from another version."""
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return False
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != _APPLICATION_ID:
+        raise MailsyncError(f"open store {path}: a database of another program", hint="name another file")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != SCHEMA_VERSION:
+        text = f"open store {path}: schema {version}, and this program knows {SCHEMA_VERSION}"
+        raise MailsyncError(text, hint="use the version of mailsync that wrote it, or a newer one")
+    return True
+
+
+def _create(connection: sqlite3.Connection, epoch: bytes) -> None:
+    # Not executescript: it would commit what is begun, and half a schema must never be seen.
+    for statement in statements(SQLITE):
+        connection.execute(statement)
+    connection.execute("INSERT INTO store (epoch) VALUES (?)", (epoch,))
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

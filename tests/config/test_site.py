@@ -247,7 +247,6 @@ mailsync.yaml:4:10: "login" must be one value, not a list
 mailsync.yaml:5:10: "proxy" is not in this version
 mailsync.yaml:6:9: "keys" is missing
 mailsync.yaml:6:19: "nowhere" is not HOST:PORT (such as 127.0.0.1:5000 or [::1]:5000)
-mailsync.yaml:6:35: postgresql:// is not in this version (sqlite:state/server.db)
 mailsync.yaml:9:24: "[" is not a filter: "[" is never closed (end the characters with ]; [[] is a bracket itself)
 mailsync.yaml:9:29: unknown key "form" in match of route "nightly" (did you mean "from"?)
 mailsync.yaml:10:14: "senders" is missing (who may send these reports: filters on the From address)

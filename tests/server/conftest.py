@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from postgres import Cluster
+from served import Site
+from sites import free_port as find_port
 
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
-from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal, Store
+from mailsync.server.stores import open_url
 from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
@@ -30,12 +33,56 @@ def who() -> Principal:
     return WHO
 
 
-@pytest.fixture(params=[SqliteStore])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+ON_POSTGRES = pytest.param("postgres", marks=[pytest.mark.system, pytest.mark.xdist_group("postgres")])
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of our own, for all tests of one process."""
+    started = Cluster()
+    yield started
+    started.remove()
+
+
+@pytest.fixture
+def make_cluster() -> Iterator[Callable[..., Cluster]]:
+    """Starts further clusters: new ones, or promoted replicas of one as it is now."""
+    made: list[Cluster] = []
+
+    def make(primary: Cluster | None = None) -> Cluster:
+        made.append(Cluster(primary))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.remove()
+
+
+@pytest.fixture
+def free_port() -> int:
+    return find_port()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "site")
+
+
+@pytest.fixture(params=["sqlite", ON_POSTGRES])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty store of each kind may be."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'server.db'}"
+    cluster = request.getfixturevalue("cluster")
+    cluster.empty()
+    return cluster.url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
     """An empty store of each kind there is."""
-    opened = request.param(tmp_path / "server.db")
-    yield opened
-    opened.close()
+    with open_url(store_url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -399,10 +399,10 @@ def test_a_fault_of_the_server_ends_one_connection_and_is_told_without_its_insid
 def test_a_store_that_cannot_answer_is_told_without_its_path(serve, library, scope):
     with serve().link() as link:
         list(link.sync(scope, Cursor(), 0))
-        library._connection.execute("ALTER TABLE volumes RENAME TO hidden")
+        library._database._connection.execute("ALTER TABLE volumes RENAME TO hidden")
         with pytest.raises(ServerError) as caught:
             list(link.sync(scope, Cursor(), 0))
-        library._connection.execute("ALTER TABLE hidden RENAME TO volumes")
+        library._database._connection.execute("ALTER TABLE hidden RENAME TO volumes")
         assert (caught.value.code, caught.value.after_ms) == (Code.STORE_UNAVAILABLE, 5000)
         assert "server.db" not in str(caught.value)
         assert list(link.sync(scope, Cursor(), 0))

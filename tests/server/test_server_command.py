@@ -9,15 +9,11 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+from served import MAILSYNC
 
-from mailsync.client.link import connect
-from mailsync.config.keys import read_client_key, read_token
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import RefusedError, TemporaryError
 from mailsync.core.model import CustomerId, MediaId, Scope
@@ -25,46 +21,7 @@ from mailsync.core.outcome import Batch, Change, Operation, Result
 from mailsync.server.sqlite import SqliteStore
 from mailsync.wire.batches import encode_apply
 
-MAILSYNC = (sys.executable, "-m", "mailsync.cli.main")
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-
-
-class Site:
-    """A site made by `init`, and its server."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        subprocess.run([*MAILSYNC, "init", str(folder), "--outbox"], check=True, capture_output=True)
-
-    def server(self, *words: str, stdin: str = "", status: int = 0) -> str:
-        """What a command printed; on stderr when it failed as it should."""
-        command = [*MAILSYNC, "server", *words, "--config", str(self.folder / "mailsync.yaml")]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == status, done.stderr
-        return done.stderr if status else done.stdout
-
-    @contextmanager
-    def running(self):
-        """A running server's process; its `address` is where it listens."""
-        config = str(self.folder / "mailsync.yaml")
-        command = [*MAILSYNC, "server", "run", "--listen", "127.0.0.1:0", "--config", config]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                process.address = process.stdout.readline().removeprefix("listening on ").strip()
-                assert process.address, process.stderr.read()
-                yield process
-            finally:
-                process.kill()
-
-    def link(self, process, key: str = "site.key", token: str = "filter.token"):
-        keys = self.folder / "keys"
-        client_key, login = read_client_key(keys / key), read_token(keys / token)
-        return connect(process.address, client_key, login, random=os.urandom, deadline_seconds=30)
-
-
-@pytest.fixture
-def site(tmp_path) -> Site:
-    return Site(tmp_path / "site")
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -200,7 +157,7 @@ def test_the_store_may_be_named_by_an_option_before_or_after_nothing_else(site, 
     other = tmp_path / "other.db"
     site.server("scope", "add", "DE01.LTO", "--store", f"sqlite:{other}")
     assert other.stat().st_mode & 0o777 == 0o600
-    assert "is not sqlite:PATH" in site.server("scope", "list", "--store", "mysql:x", status=2)
+    assert "is neither sqlite:PATH nor postgresql" in site.server("scope", "list", "--store", "mysql:x", status=2)
     (tmp_path / "not.db").write_text("a text, and no database at all" * 100)
     assert "restore it from a backup" in site.server("scope", "list", "--store", f"sqlite:{tmp_path}/not.db", status=1)
 

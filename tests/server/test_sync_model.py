@@ -1,4 +1,4 @@
-"""Random histories of a store and three caches, on the real code (exactly-once.md sections 3 and 4).
+"""Random histories of a store and three caches, on the real code and both databases (exactly-once.md, 3 and 4).
 
 Loads, deletions, expiry, batches of several runs, lost acknowledgements, pages of any size left half done, backups
 and restores in any order. Whatever happened: a cache that has followed to the end equals the store, versions only
@@ -10,18 +10,22 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from postgres import Cluster
 
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result
+from mailsync.server.sql_store import SqlStore
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal, RequestError
+from mailsync.server.stores import open_url
 from mailsync.wire.errors import Code
 from mailsync.wire.scram import make_verifier
 
@@ -54,7 +58,7 @@ class Cache:
         self.rows: dict[str, Volume] = {}
         self.complete = False
 
-    def follow(self, store: SqliteStore, limit: int) -> bool:
+    def follow(self, store: SqlStore, limit: int) -> bool:
         page = store.sync(SCOPE, self.cursor, 0, limit)
         if page.reset:
             self.rows = {}
@@ -69,25 +73,83 @@ class Cache:
         return page.more
 
 
+def fill(store: SqlStore) -> None:
+    places = (Repository(RepositoryId("LIBR")), Repository(RepositoryId("OFFS")))
+    store.add_scope(SCOPE, repositories=places, default_repository="LIBR")
+    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+
+
 @cache
 def empty_store() -> bytes:
     """A store with a scope and a user, as a file: making one waits for the disk, copying one does not."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "server.db")
         with SqliteStore(path) as store:
-            places = (Repository(RepositoryId("LIBR")), Repository(RepositoryId("OFFS")))
-            store.add_scope(SCOPE, repositories=places, default_repository="LIBR")
-            store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+            fill(store)
         return path.read_bytes()
+
+
+class InSqlite:
+    """Where a history's store is, and how it is backed up and restored: a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "server.db").write_bytes(empty_store())
+
+    def open(self) -> SqlStore:
+        store = SqliteStore(self.folder / "server.db")
+        store._database._connection.execute("PRAGMA synchronous = OFF")  # power cuts are not what this is about
+        return store
+
+    def query(self, statement):
+        with closing(sqlite3.connect(self.folder / "server.db")) as connection:
+            return connection.execute(statement).fetchall()
+
+    def back_up(self):
+        path = self.folder / "backup.db"
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.folder / "server.db")) as source, closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+
+    def restore(self):
+        for suffix in ("", "-wal", "-shm"):
+            (self.folder / f"server.db{suffix}").unlink(missing_ok=True)
+        shutil.copy(self.folder / "backup.db", self.folder / "server.db")
+
+
+class InPostgres:
+    """The same in a PostgreSQL cluster: the tables' rows are kept beside them, and put back."""
+
+    TABLES = ("store", "media", "repositories", "batches", "volumes", "tombstones", "sources", "changes", "tokens")
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.query = cluster.query
+        cluster.empty()
+        with self.open() as store:
+            fill(store)
+
+    def open(self) -> SqlStore:
+        return open_url(self.cluster.url)
+
+    def back_up(self):
+        copies = (f"CREATE TABLE backup.{name} AS TABLE mailsync.{name};" for name in self.TABLES)
+        self.query(
+            "SET client_min_messages = warning; DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup;"
+            + "".join(copies)
+        )
+
+    def restore(self):
+        copies = (f"INSERT INTO mailsync.{name} OVERRIDING SYSTEM VALUE TABLE backup.{name};" for name in self.TABLES)
+        self.query(f"TRUNCATE {', '.join('mailsync.' + name for name in self.TABLES)};" + "".join(copies))
 
 
 class History:
     """A store with its caches and backup, and what is known of the batches it took."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "server.db").write_bytes(empty_store())
-        self.store = self.open()
+    def __init__(self, place: InSqlite | InPostgres) -> None:
+        self.place = place
+        self.store = place.open()
         self.caches = [Cache() for _ in range(3)]
         self.sent: dict[bytes, tuple[Batch, Outcome]] = {}
         self.backup: set[bytes] | None = None
@@ -95,13 +157,9 @@ class History:
         self.numbers = 0
         self.high = (b"", 0)
 
-    def open(self) -> SqliteStore:
-        store = SqliteStore(self.folder / "server.db")
-        store._connection.execute("PRAGMA synchronous = OFF")  # power cuts are not what this is about
-        return store
-
     def versions(self, table: str) -> dict[str, int]:
-        return dict(self.store._connection.execute(f"SELECT volume, version FROM {table}"))
+        schema = "mailsync." if isinstance(self.place, InPostgres) else ""
+        return dict(self.place.query(f"SELECT volume, version FROM {schema}{table}"))
 
     def load(self, names, slot):
         assert not self.store.load(("slot",), [LoadRow(SCOPE, name, (slot,), 1) for name in names]).faults
@@ -189,21 +247,15 @@ class History:
         assert (self.store.scopes(), dict(self.store.export(SCOPE)), list(self.store.ledger(SCOPE))) == before
 
     def back_up(self):
-        path = self.folder / "backup.db"
-        path.unlink(missing_ok=True)
-        target = sqlite3.connect(path)
-        self.store._connection.backup(target)
-        target.close()
+        self.place.back_up()
         self.backup = set(self.sent)
 
     def restore(self):
         if self.backup is None:
             return
         self.store.close()
-        for suffix in ("", "-wal", "-shm"):
-            (self.folder / f"server.db{suffix}").unlink(missing_ok=True)
-        shutil.copy(self.folder / "backup.db", self.folder / "server.db")
-        self.store = self.open()
+        self.place.restore()
+        self.store = self.place.open()
         self.epochs += 1
         self.store.renew_epoch(self.epochs.to_bytes(16, "big"))
         self.sent = {name: kept for name, kept in self.sent.items() if name in self.backup}
@@ -217,16 +269,28 @@ class History:
         assert all(number <= at.version for number in numbers)
 
 
+def play(place: InSqlite | InPostgres, steps) -> None:
+    history = History(place)
+    try:
+        for name, *arguments in steps:
+            getattr(history, name)(*arguments)
+            history.check_versions()
+        for cache in range(3):
+            history.follow_to_the_end(cache, 2)
+    finally:
+        history.store.close()
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=25, max_size=50))
 def test_whatever_happens_every_cache_equals_the_store_and_nothing_is_applied_twice(steps):
     with tempfile.TemporaryDirectory() as folder:
-        history = History(Path(folder))
-        try:
-            for name, *arguments in steps:
-                getattr(history, name)(*arguments)
-                history.check_versions()
-            for cache in range(3):
-                history.follow_to_the_end(cache, 2)
-        finally:
-            history.store.close()
+        play(InSqlite(Path(folder)), steps)
+
+
+@pytest.mark.system
+@pytest.mark.xdist_group("postgres")
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(STEPS, min_size=25, max_size=50))
+def test_on_postgresql_too_every_cache_equals_the_store_and_nothing_is_applied_twice(cluster, steps):
+    play(InPostgres(cluster), steps)

@@ -1,4 +1,4 @@
-"""Loading volumes into SQLite: all rows or none, every fault at once, flat memory.
+"""Loading volumes: all rows or none, every fault at once, flat memory.
 
 Strategy: rows first go to a temporary table, which locks nothing, however slowly they come; then one transaction
 walks them in the order of their keys beside the volumes there are, and writes those that differ. A fault, before or
@@ -13,21 +13,22 @@ Flag M follows from the places, whatever the file says.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_BY_NAME, Kind
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
+from mailsync.server.database import Connection
 from mailsync.server.rules import settled_flags
-from mailsync.server.sqlite_scope import (
+from mailsync.server.sql_scope import (
     Standpoint,
+    Stored,
     Written,
     add_media,
     find_repositories,
-    find_scope,
-    find_volume,
+    find_volumes,
     has_scope,
+    lock_scope,
     put_repositories,
     set_version,
     write_volumes,
@@ -36,6 +37,7 @@ from mailsync.server.store import Loaded, LoadFault, LoadPolicy, LoadRow
 
 MAX_FAULTS = 1000
 _WRITES = 1000
+_INCOMING = "SELECT * FROM incoming ORDER BY customer, media, volume, line"
 
 
 class Columns(NamedTuple):
@@ -68,26 +70,41 @@ class Faults:
         """Those noted, by line."""
         return tuple(sorted(self._kept))
 
+    def copy(self) -> Faults:
+        """The same faults, to which others can be added."""
+        other = Faults()
+        other.count, other._kept = self.count, list(self._kept)
+        return other
 
-def spool(
-    connection: sqlite3.Connection, columns: Columns, rows: Iterable[LoadRow | LoadFault], faults: Faults
-) -> None:
+
+class LoadRefusedError(Exception):
+    """Undoes a load that has faults; `loaded` tells them."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__("the load has faults")
+        self.loaded = loaded
+
+
+def spool(connection: Connection, columns: Columns, rows: Iterable[LoadRow | LoadFault], faults: Faults) -> None:
     """Puts the good rows into a temporary table, in the caller's transaction, which need not write to the store."""
     names = "".join(f", {name}" for name in columns.names)
-    connection.execute("DROP TABLE IF EXISTS temp.incoming")
-    connection.execute(f"CREATE TEMP TABLE incoming (customer, media, volume, line{names})")
+    connection.execute("DROP TABLE IF EXISTS incoming")
+    texts = "".join(f", {name} TEXT" for name in ("media", "volume", *columns.names))
+    connection.execute(f"CREATE TEMP TABLE incoming (line BIGINT, customer TEXT{texts})")
     slots = ", ?" * len(columns.names)
-    query = f"INSERT INTO temp.incoming (customer, media, volume, line{names}) VALUES (?, ?, ?, ?{slots})"  # noqa: S608 - our own field names
+    query = f"INSERT INTO incoming (line, customer, media, volume{names}) VALUES (?, ?, ?, ?{slots})"  # noqa: S608 - our own field names
     connection.executemany(query, _good(rows, faults))
 
 
-def merge(connection: sqlite3.Connection, columns: Columns, policy: LoadPolicy, faults: Faults) -> Loaded:
-    """Carries the spooled rows over, in the caller's transaction, which is to be rolled back when there are faults."""
+def merge(connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults) -> Loaded:
+    """Carries the spooled rows over, in the caller's transaction. Raises LoadRefusedError when there are faults."""
     merging = _Merging(connection, columns, policy, faults)
-    rows = connection.execute("SELECT * FROM temp.incoming ORDER BY customer, media, volume, line")
-    for customer, media, volume, line, *values in rows:
+    for line, customer, media, volume, *values in connection.stream(_INCOMING):
         merging.row(LoadRow(Scope(CustomerId(customer), MediaId(media)), volume, tuple(values), line))
-    return merging.finish()
+    loaded = merging.finish()
+    if loaded.faults:
+        raise LoadRefusedError(loaded)
+    return loaded
 
 
 def _good(rows: Iterable[LoadRow | LoadFault], faults: Faults) -> Iterator[tuple[object, ...]]:
@@ -95,13 +112,13 @@ def _good(rows: Iterable[LoadRow | LoadFault], faults: Faults) -> Iterator[tuple
         if isinstance(row, LoadFault):
             faults.add(row)
         else:
-            yield (*row.scope, row.volume, row.line, *row.values)
+            yield (row.line, *row.scope, row.volume, *row.values)
 
 
 class _Merging:
     """Rows in the order of their keys on their way into the tables, one scope after the other."""
 
-    def __init__(self, connection: sqlite3.Connection, columns: Columns, policy: LoadPolicy, faults: Faults) -> None:
+    def __init__(self, connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults) -> None:
         self._connection = connection
         self._columns = columns
         self._policy = policy
@@ -110,7 +127,7 @@ class _Merging:
         self._version = 0
         self._known: set[str] = set()
         self._previous: LoadRow | None = None
-        self._writes: list[Written] = []
+        self._waiting: list[LoadRow] = []
         self._rows = self._added = self._changed = 0
         self._scopes: list[Scope] = []
         self._repositories: list[tuple[Scope, str]] = []
@@ -150,7 +167,7 @@ class _Merging:
                 return
             add_media(self._connection, scope)
             self._scopes.append(scope)
-        self._at = find_scope(self._connection, scope)
+        self._at = lock_scope(self._connection, scope)
         self._version = self._at.version
         self._known = {repository.id for repository in find_repositories(self._connection, self._at.number)}
 
@@ -175,7 +192,11 @@ class _Merging:
 
     def _carry(self, row: LoadRow, at: Standpoint) -> None:
         self._rows += 1
-        stored = find_volume(self._connection, at.number, row.volume)
+        self._waiting.append(row)
+        if len(self._waiting) >= _WRITES:
+            self._flush(at)
+
+    def _written(self, row: LoadRow, stored: Stored | None, at: Standpoint) -> Written | None:
         said = dict(zip(self._columns.names, row.values, strict=True))
         if stored is None:
             volume = settled_flags(self._new(said, at))
@@ -183,12 +204,10 @@ class _Merging:
         else:
             volume = settled_flags(stored.volume._replace(**said))
             if volume == stored.volume:
-                return
+                return None
             self._changed += 1
         self._version += 1
-        self._writes.append(Written(row.volume, self._version, None, volume, stored is None))
-        if len(self._writes) >= _WRITES:
-            self._flush(at)
+        return Written(row.volume, self._version, None, volume, stored is None)
 
     @staticmethod
     def _new(said: dict[str, str], at: Standpoint) -> Volume:
@@ -199,5 +218,7 @@ class _Merging:
         return Volume(**{**said, **places})
 
     def _flush(self, at: Standpoint) -> None:
-        write_volumes(self._connection, at.number, self._writes)
-        self._writes.clear()
+        stored = find_volumes(self._connection, at.number, [row.volume for row in self._waiting])
+        written = [self._written(row, stored.get(row.volume), at) for row in self._waiting]
+        write_volumes(self._connection, at.number, [one for one in written if one is not None])
+        self._waiting.clear()

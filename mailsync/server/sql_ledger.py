@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
-from mailsync.server.sqlite_apply import read_outcome
-from mailsync.server.sqlite_scope import Standpoint
+from mailsync.server.database import Connection, Database
+from mailsync.server.sql_apply import read_outcome
+from mailsync.server.sql_scope import Standpoint
 from mailsync.server.store import LedgerEntry, RecordedBatch
 
 _BATCHES = """
-    SELECT id, request_hash, run, plan, source, asof, base, user, key_id, time, first, last, results, texts
+    SELECT id, request_hash, run, plan, source, asof, base, "user", key_id, time, first, last, results, texts
     FROM batches WHERE media = ? ORDER BY number
 """
 _ENTRIES = """
-    SELECT c.volume, c.version, c.field, c.before, c.after, b.id, b.run, b.plan, b.user, b.key_id, b.time,
+    SELECT c.volume, c.version, c.field, c.before, c.after, b.id, b.run, b.plan, b."user", b.key_id, b.time,
            s.mail, s.attachment, c.row, c.line
     FROM changes AS c
     JOIN batches AS b ON b.number = c.batch
@@ -24,7 +24,7 @@ _ENTRIES = """
 _ORDER = " ORDER BY c.batch, c.position, c.field"
 
 
-def find_batches(connection: sqlite3.Connection, number: int) -> tuple[RecordedBatch, ...]:
+def find_batches(connection: Connection, number: int) -> tuple[RecordedBatch, ...]:
     """Every batch of the scope, oldest first."""
     found = []
     for row in connection.execute(_BATCHES, (number,)):
@@ -33,8 +33,8 @@ def find_batches(connection: sqlite3.Connection, number: int) -> tuple[RecordedB
     return tuple(found)
 
 
-def each_entry(connection: sqlite3.Connection, at: Standpoint, volume: str) -> Iterator[LedgerEntry]:
+def each_entry(database: Database, at: Standpoint, volume: str) -> Iterator[LedgerEntry]:
     """Every change in the scope (of one volume when it is named), oldest first."""
     narrowed, values = (" AND c.volume = ?", (at.number, volume)) if volume else ("", (at.number,))
-    for row in connection.execute(f"{_ENTRIES}{narrowed}{_ORDER}", values):
-        yield LedgerEntry(at.scope, *row)
+    rows = database.each(f"{_ENTRIES}{narrowed}{_ORDER}", values)
+    return (LedgerEntry(at.scope, *row) for row in rows)

@@ -1,7 +1,7 @@
-"""APPLY in SQLite: a batch becomes rows, ledger and outcome in the caller's one transaction.
+"""APPLY: a batch becomes rows, ledger and outcome in the caller's one transaction.
 
 The order is exactly-once.md section 3, and each step stands where a random model of another order lost or invented
-moves: 1 the lock (BEGIN IMMEDIATE, by the caller), 2 grants, 3 the batch id, 4 epoch, 5 the order of reports, 6 base,
+moves: 1 the scope's lock, 2 grants, 3 the batch id, 4 epoch, 5 the order of reports, 6 base,
 7 rows, 8 versions for the rows that changed, 9 ledger, 10 outcome. What a refusal raises has stored nothing; a batch
 that was overtaken is recorded as such.
 
@@ -14,20 +14,20 @@ otherwise, or there is none, or the source is ""        carried out
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import Volume
 from mailsync.core.outcome import Batch, Operation, Outcome, Result, RowResult
+from mailsync.server.database import Connection
 from mailsync.server.rules import Standing, change_volume
-from mailsync.server.sqlite_scope import (
+from mailsync.server.sql_scope import (
     Standpoint,
     Written,
     find_repositories,
-    find_scope,
-    find_tombstone,
-    find_volume,
+    find_tombstones,
+    find_volumes,
+    lock_scope,
     set_version,
     write_volumes,
 )
@@ -57,11 +57,11 @@ class Request(NamedTuple):
     now: int
 
 
-def apply_batch(connection: sqlite3.Connection, request: Request) -> Outcome:
+def apply_batch(connection: Connection, request: Request) -> Outcome:
     """The batch's outcome, now or when it was first recorded. Raises RequestError."""
     batch = request.batch
     _check_shape(batch)
-    at = find_scope(connection, batch.scope)
+    at = lock_scope(connection, batch.scope)
     _check_grant(connection, request.principal)
     recorded = _find_outcome(connection, at, request)
     if recorded is not None:
@@ -96,24 +96,23 @@ def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -
 class _Draft:
     """A batch in the making: the volumes it touches, as they are now and as its operations leave them."""
 
-    def __init__(self, connection: sqlite3.Connection, at: Standpoint, batch: Batch) -> None:
+    def __init__(self, connection: Connection, at: Standpoint, batch: Batch) -> None:
         self.changes: list[_Changed] = []
         self._connection = connection
         self._at = at
         self._batch = batch
         self._repositories = {repository.id for repository in find_repositories(connection, at.number)}
-        self._volumes: dict[str, Volume | None] = {}
-        self._newer: dict[str, bool] = {}
-        self._missing: set[str] = set()
+        names = tuple(dict.fromkeys(operation.volume for operation in batch.operations))
+        self._stored = find_volumes(connection, at.number, names)
+        self._deleted = find_tombstones(connection, at.number, tuple(set(names).difference(self._stored)))
+        self._volumes: dict[str, Volume] = {name: stored.volume for name, stored in self._stored.items()}
         self._runs: dict[int, bool] = {}
 
     def operate(self, position: int, operation: Operation) -> RowResult:
         """Carries out one operation, on what the earlier ones of the batch left."""
         name = operation.volume
-        if name not in self._volumes:
-            self._fetch(name)
-        before = self._volumes[name]
-        standing = Standing(self._repositories, self._at.default_repository, self._newer[name])
+        before = self._volumes.get(name)
+        standing = Standing(self._repositories, self._at.default_repository, self._is_newer(name))
         after, result = change_volume(before, operation, standing)
         if result.result is Result.OK and after is not None:
             self.changes.append(_Changed(position, operation, before, after))
@@ -123,26 +122,22 @@ class _Draft:
     def written(self, versions: dict[str, int], number: int) -> list[Written]:
         """The changed volumes, each with its new version."""
         return [
-            Written(name, version, number, volume, name in self._missing)
+            Written(name, version, number, self._volumes[name], name not in self._stored)
             for name, version in versions.items()
-            if (volume := self._volumes[name]) is not None
         ]
 
-    def _fetch(self, name: str) -> None:
-        stored = find_volume(self._connection, self._at.number, name)
+    def _is_newer(self, name: str) -> bool:
+        """True when the volume, or its deletion, is newer than the plan and not of the same run."""
+        stored = self._stored.get(name)
         if stored is None:
-            self._missing.add(name)
-            self._volumes[name] = None
-            self._newer[name] = find_tombstone(self._connection, self._at.number, name) > self._batch.base
-            return
-        self._volumes[name] = stored.volume
-        self._newer[name] = stored.version > self._batch.base and not self._is_same_run(stored.batch)
+            return self._deleted.get(name, 0) > self._batch.base
+        return stored.version > self._batch.base and not self._is_same_run(stored.batch)
 
     def _is_same_run(self, number: int | None) -> bool:
         if number is None:
             return False
         if number not in self._runs:
-            (run,) = self._connection.execute("SELECT run FROM batches WHERE number = ?", (number,)).fetchone()
+            ((run,),) = self._connection.execute("SELECT run FROM batches WHERE number = ?", (number,)).fetchall()
             self._runs[number] = run == self._batch.run
         return self._runs[number]
 
@@ -164,14 +159,14 @@ def _check_shape(batch: Batch) -> None:
         raise RequestError(Code.INVALID, "apply: asof is out of range")
 
 
-def _check_grant(connection: sqlite3.Connection, principal: Principal) -> None:
+def _check_grant(connection: Connection, principal: Principal) -> None:
     # Every live token may write everything; read here, in the transaction, so that a revocation is final.
-    query = "SELECT 1 FROM tokens WHERE user = ? AND revoked = 0"
+    query = 'SELECT 1 FROM tokens WHERE "user" = ? AND revoked = 0'
     if connection.execute(query, (principal.user,)).fetchone() is None:
         raise RequestError(Code.FORBIDDEN, f"apply: {principal.user} may not write")
 
 
-def _find_outcome(connection: sqlite3.Connection, at: Standpoint, request: Request) -> Outcome | None:
+def _find_outcome(connection: Connection, at: Standpoint, request: Request) -> Outcome | None:
     name = request.batch.id
     query = "SELECT request_hash, overtaken, first, last, results, texts FROM batches WHERE media = ? AND id = ?"
     row = connection.execute(query, (at.number, name)).fetchone()
@@ -189,7 +184,7 @@ def _check_epoch(at: Standpoint, batch: Batch) -> None:
         raise RequestError(Code.EPOCH_CHANGED, f"apply: {at.scope} began a new life since the plan was made")
 
 
-def _is_overtaken(connection: sqlite3.Connection, at: Standpoint, batch: Batch) -> bool:
+def _is_overtaken(connection: Connection, at: Standpoint, batch: Batch) -> bool:
     """True when a newer report of the source was applied; PLAN_STALE when the plan is older than the last one."""
     if not batch.source:
         return False
@@ -209,7 +204,7 @@ def _is_overtaken(connection: sqlite3.Connection, at: Standpoint, batch: Batch) 
     return False
 
 
-def _record_overtaken(connection: sqlite3.Connection, at: Standpoint, request: Request) -> Outcome:
+def _record_overtaken(connection: Connection, at: Standpoint, request: Request) -> Outcome:
     skipped = RowResult(Result.SKIPPED, "a newer report of its source was applied")
     results = (skipped,) * len(request.batch.operations)
     outcome = Outcome(request.batch.id, at.version, at.version, results, overtaken=True)
@@ -223,30 +218,27 @@ def _check_base(at: Standpoint, batch: Batch) -> None:
         raise RequestError(Code.BASE_TOO_OLD, text)
 
 
-def _record_batch(connection: sqlite3.Connection, at: Standpoint, request: Request, outcome: Outcome) -> int:
+def _record_batch(connection: Connection, at: Standpoint, request: Request, outcome: Outcome) -> int:
     batch = request.batch
     digits = "".join(_DIGITS[result.result] for result in outcome.results)
     texts = {position: result.text for position, result in enumerate(outcome.results) if result.text}
     written = connection.execute(
-        "INSERT INTO batches (media, id, request_hash, run, plan, source, asof, base, user, key_id, time, first, last, "
-        "results, texts, overtaken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        'INSERT INTO batches (media, id, request_hash, run, plan, source, asof, base, "user", key_id, time, '
+        "first, last, results, texts, overtaken) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
             *(at.number, batch.id, request.hash, batch.run, batch.plan, batch.source, batch.asof, batch.base),
             *(*request.principal, request.now, outcome.first, outcome.last, digits, json.dumps(texts)),
-            outcome.overtaken,
+            int(outcome.overtaken),
         ),
     )
-    number = written.lastrowid
-    if number is None:  # sqlite3 types it so; an INSERT that did not raise has one
-        raise AssertionError
+    number = int(written.fetchall()[0][0])
     places = [(number, position, mail, attachment) for position, (mail, attachment) in enumerate(batch.sources)]
     connection.executemany("INSERT INTO sources (batch, position, mail, attachment) VALUES (?, ?, ?, ?)", places)
     return number
 
 
-def _record_changes(
-    connection: sqlite3.Connection, number: int, changes: list[_Changed], versions: dict[str, int]
-) -> None:
+def _record_changes(connection: Connection, number: int, changes: list[_Changed], versions: dict[str, int]) -> None:
     rows = []
     for position, operation, before, after in changes:
         name, source, row, line = operation.volume, operation.source, operation.row, operation.line

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from mailsync.core.model import USER
+from mailsync.server.database import Connection
 from mailsync.server.store import RequestError, TokenUser
 from mailsync.wire.errors import Code
 from mailsync.wire.scram import Verifier
 
 
-def find_verifier(connection: sqlite3.Connection, user: str) -> Verifier | None:
+def find_verifier(connection: Connection, user: str) -> Verifier | None:
     """What proves a live token, None for an unknown or revoked user."""
-    query = "SELECT salt, stored_key, server_key FROM tokens WHERE user = ? AND revoked = 0"
+    query = 'SELECT salt, stored_key, server_key FROM tokens WHERE "user" = ? AND revoked = 0'
     row = connection.execute(query, (user,)).fetchone()
     return Verifier(*row) if row else None
 
 
-def find_tokens(connection: sqlite3.Connection) -> tuple[TokenUser, ...]:
+def find_tokens(connection: Connection) -> tuple[TokenUser, ...]:
     """Every token user, ascending."""
-    rows = connection.execute("SELECT user, created, revoked FROM tokens ORDER BY user")
+    rows = connection.execute('SELECT "user", created, revoked FROM tokens ORDER BY "user"')
     return tuple(TokenUser(*row) for row in rows)
 
 
-def put_token(connection: sqlite3.Connection, user: str, verifier: Verifier, now: int) -> None:
+def put_token(connection: Connection, user: str, verifier: Verifier, now: int) -> None:
     """Lets the user log on. Raises RequestError INVALID for a name that is none, or a live token."""
     if not USER.match(user):
         text = f'add token: "{user}" is not a user: 1 to 16 letters, digits, dots and hyphens, no hyphen first'
@@ -32,13 +31,14 @@ def put_token(connection: sqlite3.Connection, user: str, verifier: Verifier, now
         text = f"add token: {user} has a live one"
         raise RequestError(Code.INVALID, text, hint=f"mailsync server token revoke {user}")
     connection.execute(
-        "INSERT OR REPLACE INTO tokens (user, salt, stored_key, server_key, created, revoked) "
-        "VALUES (?, ?, ?, ?, ?, 0)",
+        'INSERT INTO tokens ("user", salt, stored_key, server_key, created, revoked) VALUES (?, ?, ?, ?, ?, 0) '
+        'ON CONFLICT ("user") DO UPDATE SET salt = excluded.salt, stored_key = excluded.stored_key, '
+        "server_key = excluded.server_key, created = excluded.created, revoked = 0",
         (user, *verifier, now),
     )
 
 
-def end_token(connection: sqlite3.Connection, user: str, now: int) -> bool:
+def end_token(connection: Connection, user: str, now: int) -> bool:
     """Revokes the user's token; False when there is no live one."""
-    query = "UPDATE tokens SET revoked = ? WHERE user = ? AND revoked = 0"
+    query = 'UPDATE tokens SET revoked = ? WHERE "user" = ? AND revoked = 0'
     return connection.execute(query, (now, user)).rowcount > 0

@@ -1,17 +1,17 @@
-"""What every part of the SQLite store asks of a scope: where it stands, its repositories, its volumes by key.
+"""What every part of the store asks of a scope: where it stands, its repositories, its volumes by key.
 
-All functions run inside the caller's transaction. One indexed SELECT per volume: `(a, b) IN (VALUES ...)` is seven
-times slower in SQLite (protocol.md section 15).
+All functions run inside the caller's transaction. A writer begins with `lock_scope`: whoever writes to a scope, in
+whichever process, numbers its rows after everybody who wrote before, so that no reader ever misses one.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
+from mailsync.server.database import Connection, Database, Row
 from mailsync.server.store import RequestError, ScopeState
 from mailsync.wire import limits
 from mailsync.wire.errors import Code
@@ -22,7 +22,8 @@ _UPSERT = (
     f"VALUES (?, ?, ?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT (media, volume) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in ("version", "batch", *FIELD_NAMES))
 )
-_SELECT_VOLUME = f"SELECT version, batch, {COLUMNS} FROM volumes WHERE media = ? AND volume = ?"  # noqa: S608
+_SELECT_VOLUMES = f"SELECT volume, version, batch, {COLUMNS} FROM volumes WHERE media = ? AND volume"  # noqa: S608
+_SELECT_TOMBSTONES = "SELECT volume, version FROM tombstones WHERE media = ? AND volume"
 _STATES = """
     SELECT m.number, m.customer, m.id, m.description, m.default_repository, s.epoch, m.version, m.floor,
            m.repositories_version
@@ -61,38 +62,41 @@ class Written(NamedTuple):
     was_missing: bool
 
 
-def find_scope(connection: sqlite3.Connection, scope: Scope) -> Standpoint:
+def find_scope(connection: Connection, scope: Scope, *, locking: str = "") -> Standpoint:
     """The scope's standpoint. Raises RequestError NO_SUCH_SCOPE."""
-    row = connection.execute(f"{_STATES} WHERE m.customer = ? AND m.id = ?", scope).fetchone()
+    row = connection.execute(f"{_STATES} WHERE m.customer = ? AND m.id = ?{locking}", scope).fetchone()
     if row is None:
         raise RequestError(Code.NO_SUCH_SCOPE, f"no scope {scope}", hint=f"mailsync server scope add {scope}")
     return _standpoint(row)
 
 
-def has_scope(connection: sqlite3.Connection, scope: Scope) -> bool:
+def lock_scope(connection: Connection, scope: Scope) -> Standpoint:
+    """The scope's standpoint, which nobody else changes until the transaction ends. Raises as `find_scope` does."""
+    return find_scope(connection, scope, locking=connection.locking)
+
+
+def has_scope(connection: Connection, scope: Scope) -> bool:
     """True when the store has the scope."""
     return connection.execute("SELECT 1 FROM media WHERE customer = ? AND id = ?", scope).fetchone() is not None
 
 
-def add_media(
-    connection: sqlite3.Connection, scope: Scope, *, description: str = "", default_repository: str = ""
-) -> int:
+def add_media(connection: Connection, scope: Scope, *, description: str = "", default_repository: str = "") -> int:
     """Adds a media type, and its customer where that is new; returns the new scope's number in the tables."""
     connection.execute(
         "INSERT INTO customers (id, description) VALUES (?, '') ON CONFLICT (id) DO NOTHING", (scope.customer,)
     )
     query = "INSERT INTO media (customer, id, description, default_repository) VALUES (?, ?, ?, ?) RETURNING number"
-    return int(connection.execute(query, (*scope, description, default_repository)).fetchone()[0])
+    return int(connection.execute(query, (*scope, description, default_repository)).fetchall()[0][0])
 
 
-def find_scopes(connection: sqlite3.Connection) -> tuple[ScopeState, ...]:
+def find_scopes(connection: Connection) -> tuple[ScopeState, ...]:
     """Every scope with the number of its volumes, ascending."""
-    counts = dict(connection.execute("SELECT media, count(*) FROM volumes GROUP BY media"))
+    counts: dict[int, int] = dict(connection.execute("SELECT media, count(*) FROM volumes GROUP BY media").fetchall())
     found = [_standpoint(row) for row in connection.execute(f"{_STATES} ORDER BY m.customer, m.id")]
     return tuple(ScopeState(*one[1:], volumes=counts.get(one.number, 0)) for one in found)
 
 
-def find_repositories(connection: sqlite3.Connection, number: int) -> tuple[Repository, ...]:
+def find_repositories(connection: Connection, number: int) -> tuple[Repository, ...]:
     """The repositories of the scope, ascending."""
     query = "SELECT id, description, kind, offsite FROM repositories WHERE media = ? ORDER BY id"
     return tuple(
@@ -101,32 +105,32 @@ def find_repositories(connection: sqlite3.Connection, number: int) -> tuple[Repo
     )
 
 
-def put_repositories(connection: sqlite3.Connection, number: int, repositories: Iterable[Repository]) -> None:
+def put_repositories(connection: Connection, number: int, repositories: Iterable[Repository]) -> None:
     """Adds or changes repositories; the version of their table rises. Raises RequestError INVALID."""
     connection.executemany(
-        "INSERT OR REPLACE INTO repositories (media, id, description, kind, offsite) VALUES (?, ?, ?, ?, ?)",
-        [(number, *repository) for repository in repositories],
+        "INSERT INTO repositories (media, id, description, kind, offsite) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (media, id) "
+        "DO UPDATE SET description = excluded.description, kind = excluded.kind, offsite = excluded.offsite",
+        [(number, one.id, one.description, one.kind, int(one.offsite)) for one in repositories],
     )
-    (count,) = connection.execute("SELECT count(*) FROM repositories WHERE media = ?", (number,)).fetchone()
+    ((count,),) = connection.execute("SELECT count(*) FROM repositories WHERE media = ?", (number,)).fetchall()
     if count > limits.REPOSITORIES:
         raise RequestError(Code.INVALID, f"a scope has at most {limits.REPOSITORIES} repositories")
     connection.execute("UPDATE media SET repositories_version = repositories_version + 1 WHERE number = ?", (number,))
 
 
-def find_volume(connection: sqlite3.Connection, number: int, volume: str) -> Stored | None:
-    """One volume, None when the scope does not have it."""
-    row = connection.execute(_SELECT_VOLUME, (number, volume)).fetchone()
-    return Stored(row[0], row[1], Volume(*row[2:])) if row else None
+def find_volumes(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, Stored]:
+    """Those of the volumes that the scope has."""
+    rows = connection.each_key(_SELECT_VOLUMES, (number,), volumes)
+    return {row[0]: Stored(row[1], row[2], Volume(*row[3:])) for row in rows}
 
 
-def find_tombstone(connection: sqlite3.Connection, number: int, volume: str) -> int:
-    """The version at which the volume was deleted, 0 when it was not (or that is forgotten)."""
-    query = "SELECT version FROM tombstones WHERE media = ? AND volume = ?"
-    row = connection.execute(query, (number, volume)).fetchone()
-    return int(row[0]) if row else 0
+def find_tombstones(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, int]:
+    """The versions at which those of the volumes were deleted that were (unless that is forgotten)."""
+    return {row[0]: int(row[1]) for row in connection.each_key(_SELECT_TOMBSTONES, (number,), volumes)}
 
 
-def write_volumes(connection: sqlite3.Connection, number: int, written: Iterable[Written]) -> None:
+def write_volumes(connection: Connection, number: int, written: Iterable[Written]) -> None:
     """Writes the volumes; re-creating a key takes its tombstone away, so that no page can revive a deletion."""
     kept = list(written)
     gone = [(number, one.name) for one in kept if one.was_missing]
@@ -134,14 +138,13 @@ def write_volumes(connection: sqlite3.Connection, number: int, written: Iterable
     connection.executemany(_UPSERT, [(number, one.name, one.version, one.batch, *one.volume) for one in kept])
 
 
-def each_volume(connection: sqlite3.Connection, number: int) -> Iterator[tuple[str, Volume]]:
+def each_volume(database: Database, number: int) -> Iterator[tuple[str, Volume]]:
     """Every volume of the scope, ascending: one SELECT, so one moment, however long it is read."""
     query = f"SELECT volume, {COLUMNS} FROM volumes WHERE media = ? ORDER BY volume"  # noqa: S608
-    for name, *values in connection.execute(query, (number,)):
-        yield name, Volume(*values)
+    return ((row[0], Volume(*row[1:])) for row in database.each(query, (number,)))
 
 
-def delete_volumes(connection: sqlite3.Connection, at: Standpoint, volumes: Iterable[str]) -> int:
+def delete_volumes(connection: Connection, at: Standpoint, volumes: Iterable[str]) -> int:
     """Deletes those of the volumes that exist, each with a version and a tombstone of its own; how many there were."""
     version = at.version
     for name in volumes:
@@ -154,21 +157,26 @@ def delete_volumes(connection: sqlite3.Connection, at: Standpoint, volumes: Iter
     return version - at.version
 
 
-def forget_tombstones(connection: sqlite3.Connection, at: Standpoint, through: int) -> None:
+def forget_tombstones(connection: Connection, at: Standpoint, through: int) -> None:
     """Forgets tombstones up to a version; in the same transaction the floor rises to the newest of them."""
     row = connection.execute(
         "SELECT max(version) FROM tombstones WHERE media = ? AND version <= ?", (at.number, min(through, at.version))
     ).fetchone()
-    if row[0] is not None:
+    if row is not None and row[0] is not None:
         connection.execute("DELETE FROM tombstones WHERE media = ? AND version <= ?", (at.number, row[0]))
-        connection.execute("UPDATE media SET floor = max(floor, ?) WHERE number = ?", (row[0], at.number))
+        connection.execute("UPDATE media SET floor = ? WHERE number = ?", (max(at.floor, row[0]), at.number))
 
 
-def set_version(connection: sqlite3.Connection, number: int, version: int) -> None:
+def set_version(connection: Connection, number: int, version: int) -> None:
     """Makes `version` the scope's newest."""
     connection.execute("UPDATE media SET version = ? WHERE number = ?", (version, number))
 
 
-def _standpoint(row: tuple[int, str, str, str, str, bytes, int, int, int]) -> Standpoint:
+def set_epoch(connection: Connection, epoch: bytes) -> None:
+    """Begins a new life of the store."""
+    connection.execute("UPDATE store SET epoch = ?", (epoch,))
+
+
+def _standpoint(row: Row) -> Standpoint:
     number, customer, media, *rest = row
-    return Standpoint(number, Scope(CustomerId(customer), MediaId(media)), *rest)  # type: ignore[arg-type]
+    return Standpoint(number, Scope(CustomerId(customer), MediaId(media)), *rest)

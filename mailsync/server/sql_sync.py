@@ -1,4 +1,4 @@
-"""One page of a sync from SQLite (protocol.md section 8, exactly-once.md section 4).
+"""One page of a sync (protocol.md section 8, exactly-once.md section 4).
 
 reset        when the epoch is another, the cursor is ahead of the scope, or max(since, snap) is below the floor;
              then since = 0 and snap = the scope's version
@@ -10,18 +10,15 @@ to           the version of the last item while there is more, else the scope's 
 
 from __future__ import annotations
 
-import sqlite3
-
 from mailsync.core.cursor import Cursor, Page
-from mailsync.server.sqlite_scope import COLUMNS, Standpoint, find_repositories
+from mailsync.server.database import Connection
+from mailsync.server.sql_scope import COLUMNS, Standpoint, find_repositories
 
 _ROWS = f"SELECT version, volume, {COLUMNS} FROM volumes WHERE media = ? AND version > ? ORDER BY version LIMIT ?"  # noqa: S608 - our own field names
 _TOMBSTONES = "SELECT version, volume FROM tombstones WHERE media = ? AND version > ? ORDER BY version LIMIT ?"
 
 
-def read_page(
-    connection: sqlite3.Connection, at: Standpoint, cursor: Cursor, repositories_version: int, limit: int
-) -> Page:
+def read_page(connection: Connection, at: Standpoint, cursor: Cursor, repositories_version: int, limit: int) -> Page:
     """The page that follows the cursor, read in the caller's transaction."""
     reset = (
         cursor.epoch != at.epoch
