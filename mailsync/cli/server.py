@@ -116,6 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def open_store(arguments: argparse.Namespace) -> SqlStore:
     """The store that the words or the site name. Raises UsageError to whoever does not own its file."""
+    import getpass
+
     from mailsync.config.ownership import require_owner
     from mailsync.server.stores import open_url, sqlite_path
 
@@ -123,7 +125,7 @@ def open_store(arguments: argparse.Namespace) -> SqlStore:
     path = sqlite_path(url)
     if path is not None:
         require_owner(path)
-    return open_url(url)
+    return open_url(url, by=f"admin {getpass.getuser()}")
 
 
 def find_listen(arguments: argparse.Namespace) -> Listen:

@@ -76,7 +76,9 @@ class Outcome(NamedTuple):
 
     `first` and `last` are the versions given to the changed volumes (equal to the scope's version when none was);
     `replayed` is true when this answers a batch that had been recorded before. `overtaken` is true when nothing of it
-    was applied, because a newer report of its source had been (exactly-once.md section 3).
+    was applied, because a newer report of its source had been (exactly-once.md section 3). `ledger` is the hash (32
+    bytes) that the scope's ledger ended in right after it, and `entry` how many entries it had: who keeps both is its
+    witness.
     """
 
     batch: bytes
@@ -85,3 +87,5 @@ class Outcome(NamedTuple):
     results: tuple[RowResult, ...]
     replayed: bool = False
     overtaken: bool = False
+    entry: int = 0
+    ledger: bytes = b""

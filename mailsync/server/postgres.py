@@ -22,6 +22,7 @@ import psycopg
 from psycopg import conninfo
 
 from mailsync.core.errors import MailsyncError, TemporaryError, UsageError
+from mailsync.server.chain import GENESIS
 from mailsync.server.database import Row, Rows, in_chunks
 from mailsync.server.schema import NUMBERED, POSTGRES, SCHEMA_VERSION, statements
 from mailsync.server.sql_store import SqlStore
@@ -46,8 +47,8 @@ T = TypeVar("T")
 class PostgresStore(SqlStore):
     """A store in the schema `mailsync` of a PostgreSQL database, made when it is missing."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(PostgresDatabase(url))
+    def __init__(self, url: str, *, by: str = "admin") -> None:
+        super().__init__(PostgresDatabase(url), by=by)
 
 
 class PostgresDatabase:
@@ -204,7 +205,8 @@ def _prepare(connection: psycopg.Connection[Row], place: str) -> None:
         connection.execute("INSERT INTO about (schema, cluster) VALUES (%s, %s)", (SCHEMA_VERSION, cluster[0]))
         for statement in statements(POSTGRES):
             connection.execute(statement)
-        connection.execute("INSERT INTO store (epoch) VALUES (%s)", (secrets.token_bytes(EPOCH_BYTES),))
+        first = (secrets.token_bytes(EPOCH_BYTES), GENESIS)
+        connection.execute("INSERT INTO store (epoch, ledger_head) VALUES (%s, %s)", first)
         return
     about = connection.execute("SELECT schema, cluster FROM about").fetchone()
     if about is None or about[0] != SCHEMA_VERSION:

@@ -1,8 +1,9 @@
 """The tables of the store, as SQLite and as PostgreSQL want them.
 
 customers 1-n media (a scope each) 1-n repositories, volumes, tombstones, batches; a batch has sources (mail and
-attachment) and changes (who changed what). Every row of `volumes` and `tombstones` carries the scope's version at
-which it last changed, and `media.version` is the newest of them: writers raise it in the transaction that uses it.
+attachment) and changes (who changed what), and the ledger binds each to all before it (chain.py). Every row of
+`volumes` and `tombstones` carries the scope's version at which it last changed, and `media.version` is the newest of
+them: writers raise it in the transaction that uses it. `runs` are lent to one process at a time.
 A store knows the number of its schema; one with a newer number is refused rather than guessed at.
 
 TEXT sorts by its bytes in both, which is the order of volumes everywhere.
@@ -16,9 +17,13 @@ from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _TABLES = """
-CREATE TABLE store (epoch BYTES NOT NULL CHECK (length(epoch) = 16));
+CREATE TABLE store (
+    epoch BYTES NOT NULL CHECK (length(epoch) = 16),
+    ledger_seq INTEGER NOT NULL DEFAULT 0,
+    ledger_head BYTES NOT NULL
+);
 CREATE TABLE customers (id TEXT PRIMARY KEY, description TEXT NOT NULL) KEYED;
 CREATE TABLE media (
     number SERIAL,
@@ -29,6 +34,8 @@ CREATE TABLE media (
     version INTEGER NOT NULL DEFAULT 0 CHECK (version BETWEEN 0 AND 9007199254740991),
     floor INTEGER NOT NULL DEFAULT 0 CHECK (floor BETWEEN 0 AND version),
     repositories_version INTEGER NOT NULL DEFAULT 1,
+    ledger_seq INTEGER NOT NULL DEFAULT 0,
+    ledger_head BYTES NOT NULL,
     UNIQUE (customer, id)
 );
 CREATE TABLE repositories (
@@ -59,6 +66,7 @@ CREATE TABLE batches (
     overtaken INTEGER NOT NULL,  -- 1: recorded, and nothing applied, because a newer report of the source had been
     UNIQUE (media, id)
 );
+CREATE INDEX batches_by_run ON batches (run);
 CREATE INDEX batches_by_source ON batches (media, source, number);
 CREATE TABLE volumes (
     media INTEGER NOT NULL REFERENCES media,
@@ -97,6 +105,34 @@ CREATE TABLE changes (
     PRIMARY KEY (batch, position, field)
 ) KEYED;
 CREATE INDEX changes_by_volume ON changes (volume, batch);
+CREATE TABLE runs (
+    run BYTES PRIMARY KEY,
+    holder BYTES NOT NULL,
+    until INTEGER NOT NULL,     -- Unix seconds: so long nobody else gets it
+    done INTEGER NOT NULL
+) KEYED;
+CREATE TABLE replied (
+    run BYTES NOT NULL REFERENCES runs,
+    audience TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (run, audience)
+) KEYED;
+CREATE TABLE ledger (
+    media INTEGER NOT NULL,     -- 0: the site's own chain
+    seq INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    epoch BYTES NOT NULL,
+    time INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    run BYTES NOT NULL,
+    batch BYTES NOT NULL,
+    kind TEXT NOT NULL,
+    salt BYTES NOT NULL,
+    payload TEXT NOT NULL,      -- JSON
+    hash BYTES NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (media, seq)
+) KEYED;
+CREATE INDEX ledger_by_batch ON ledger (media, batch);
 CREATE TABLE tokens (
     "user" TEXT PRIMARY KEY,
     salt BYTES NOT NULL,

@@ -21,6 +21,7 @@ from mailsync.core.model import Volume
 from mailsync.core.outcome import Batch, Operation, Outcome, Result, RowResult
 from mailsync.server.database import Connection
 from mailsync.server.rules import Standing, change_volume
+from mailsync.server.sql_chain import BATCH, Said, Writing, append, batch_payload, find_head_of
 from mailsync.server.sql_scope import (
     Standpoint,
     Written,
@@ -65,7 +66,8 @@ def apply_batch(connection: Connection, request: Request) -> Outcome:
     _check_grant(connection, request.principal)
     recorded = _find_outcome(connection, at, request)
     if recorded is not None:
-        return recorded._replace(replayed=True)
+        head = find_head_of(connection, at, batch.id)
+        return recorded._replace(replayed=True, entry=head.seq, ledger=head.hash)
     _check_epoch(at, batch)
     if _is_overtaken(connection, at, batch):
         return _record_overtaken(connection, at, request)
@@ -80,7 +82,7 @@ def apply_batch(connection: Connection, request: Request) -> Outcome:
     write_volumes(connection, at.number, draft.written(versions, number))
     set_version(connection, at.number, last)
     _record_changes(connection, number, draft.changes, versions)
-    return outcome
+    return _witnessed(connection, at, request, outcome, number)
 
 
 def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -> Outcome:
@@ -175,7 +177,8 @@ def _find_outcome(connection: Connection, at: Standpoint, request: Request) -> O
     outcome = read_outcome(name, *row[2:])._replace(overtaken=bool(row[1]))
     if row[0] != request.hash:
         text = f"apply: batch {name.hex()} was recorded with another content"
-        raise RequestError(Code.BATCH_ID_REUSED, text, outcome=outcome)
+        head = find_head_of(connection, at, name)
+        raise RequestError(Code.BATCH_ID_REUSED, text, outcome=outcome._replace(entry=head.seq, ledger=head.hash))
     return outcome
 
 
@@ -208,8 +211,15 @@ def _record_overtaken(connection: Connection, at: Standpoint, request: Request) 
     skipped = RowResult(Result.SKIPPED, "a newer report of its source was applied")
     results = (skipped,) * len(request.batch.operations)
     outcome = Outcome(request.batch.id, at.version, at.version, results, overtaken=True)
-    _record_batch(connection, at, request, outcome)
-    return outcome
+    return _witnessed(connection, at, request, outcome, _record_batch(connection, at, request, outcome))
+
+
+def _witnessed(connection: Connection, at: Standpoint, request: Request, outcome: Outcome, number: int) -> Outcome:
+    """The recorded batch in the ledger, and the outcome with the head that the ledger has then."""
+    principal, batch = request.principal, request.batch
+    writing = Writing(f"{principal.user}/{principal.key_id}", request.now, batch.run, batch.id)
+    head = append(connection, at, writing, Said(BATCH, batch_payload(connection, number)), version=outcome.last)
+    return outcome._replace(entry=head.seq, ledger=head.hash)
 
 
 def _check_base(at: Standpoint, batch: Batch) -> None:

@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator
 from mailsync.core.errors import UsageError
 from mailsync.server.database import Connection, Database, Row
 from mailsync.server.schema import TABLES
+from mailsync.server.sql_chain import Said, Writing, append_site
 from mailsync.server.sql_scope import set_epoch
 
 
-def copy_store(source: Database, target: Database, *, epoch: bytes, told: Callable[[str, int], None]) -> None:
+def copy_store(
+    source: Database, target: Database, *, epoch: bytes, writing: Writing, told: Callable[[str, int], None]
+) -> None:
     """Fills the target with what is in the source; `told` gets each table's name and how many rows it has.
 
     Raises UsageError when the target is not empty.
@@ -32,6 +35,7 @@ def copy_store(source: Database, target: Database, *, epoch: bytes, told: Callab
 
         source.read(read)
         set_epoch(connection, epoch)
+        append_site(connection, writing, Said("copied", {"epoch": epoch.hex()}))
 
     target.write(write)
 

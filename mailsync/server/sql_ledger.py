@@ -10,8 +10,10 @@ from mailsync.server.sql_scope import Standpoint
 from mailsync.server.store import LedgerEntry, RecordedBatch
 
 _BATCHES = """
-    SELECT id, request_hash, run, plan, source, asof, base, "user", key_id, time, first, last, results, texts
-    FROM batches WHERE media = ? ORDER BY number
+    SELECT b.id, b.request_hash, b.run, b.plan, b.source, b.asof, b.base, b."user", b.key_id, b.time,
+           b.overtaken, l.seq, l.hash, b.first, b.last, b.results, b.texts
+    FROM batches AS b JOIN ledger AS l ON l.media = b.media AND l.batch = b.id
+    WHERE b.media = ? ORDER BY b.number
 """
 _ENTRIES = """
     SELECT c.volume, c.version, c.field, c.before, c.after, b.id, b.run, b.plan, b."user", b.key_id, b.time,
@@ -28,7 +30,8 @@ def find_batches(connection: Connection, number: int) -> tuple[RecordedBatch, ..
     """Every batch of the scope, oldest first."""
     found = []
     for row in connection.execute(_BATCHES, (number,)):
-        outcome = read_outcome(row[0], *row[10:])
+        overtaken, entry, head = row[10:13]
+        outcome = read_outcome(row[0], *row[13:])._replace(overtaken=bool(overtaken), entry=entry, ledger=head)
         found.append(RecordedBatch._make((*row[:10], outcome)))
     return tuple(found)
 

@@ -13,6 +13,8 @@ Flag M follows from the places, whatever the file says.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ from mailsync.core.fields import FIELD_BY_NAME, Kind
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.server.database import Connection
 from mailsync.server.rules import settled_flags
+from mailsync.server.sql_chain import Said, Writing, append, append_site
 from mailsync.server.sql_scope import (
     Standpoint,
     Stored,
@@ -96,9 +99,9 @@ def spool(connection: Connection, columns: Columns, rows: Iterable[LoadRow | Loa
     connection.executemany(query, _good(rows, faults))
 
 
-def merge(connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults) -> Loaded:
+def merge(connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults, writing: Writing) -> Loaded:
     """Carries the spooled rows over, in the caller's transaction. Raises LoadRefusedError when there are faults."""
-    merging = _Merging(connection, columns, policy, faults)
+    merging = _Merging(connection, columns, policy, faults, writing)
     for line, customer, media, volume, *values in connection.stream(_INCOMING):
         merging.row(LoadRow(Scope(CustomerId(customer), MediaId(media)), volume, tuple(values), line))
     loaded = merging.finish()
@@ -115,11 +118,24 @@ def _good(rows: Iterable[LoadRow | LoadFault], faults: Faults) -> Iterator[tuple
             yield (row.line, *row.scope, row.volume, *row.values)
 
 
+class _Here:
+    """What a load did to the scope it is in: how many rows it has there, and a digest of the volumes it wrote."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.repositories: list[str] = []
+        self.hashed = hashlib.sha256()
+
+
 class _Merging:
     """Rows in the order of their keys on their way into the tables, one scope after the other."""
 
-    def __init__(self, connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults) -> None:
+    def __init__(
+        self, connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults, writing: Writing
+    ) -> None:
         self._connection = connection
+        self._writing = writing
+        self._here = _Here()
         self._columns = columns
         self._policy = policy
         self._faults = faults
@@ -166,16 +182,28 @@ class _Merging:
             if self._policy is LoadPolicy.STRICT:
                 return
             add_media(self._connection, scope)
+            append_site(self._connection, self._writing, Said("scope", {"scope": str(scope)}))
             self._scopes.append(scope)
         self._at = lock_scope(self._connection, scope)
         self._version = self._at.version
+        self._here = _Here()
         self._known = {repository.id for repository in find_repositories(self._connection, self._at.number)}
 
     def _leave(self) -> None:
-        if self._at is not None:
-            self._flush(self._at)
-            if self._version != self._at.version:
-                set_version(self._connection, self._at.number, self._version)
+        if self._at is None:
+            return
+        self._flush(self._at)
+        here = self._here
+        if self._version != self._at.version:
+            set_version(self._connection, self._at.number, self._version)
+        if self._version != self._at.version or here.repositories:
+            said = {
+                "rows": here.rows,
+                "volumes": self._version - self._at.version,
+                "repositories": here.repositories,
+                "sha256": here.hashed.hexdigest(),
+            }
+            append(self._connection, self._at, self._writing, Said("load", said), version=self._version)
 
     def _places_exist(self, row: LoadRow, at: Standpoint) -> bool:
         unknown = {place for index in self._columns.repositories if (place := row.values[index])} - self._known
@@ -188,10 +216,12 @@ class _Merging:
             added = sorted(unknown)
             put_repositories(self._connection, at.number, [Repository(RepositoryId(one), one) for one in added])
             self._repositories.extend((row.scope, one) for one in added)
+            self._here.repositories += added
         return True
 
     def _carry(self, row: LoadRow, at: Standpoint) -> None:
         self._rows += 1
+        self._here.rows += 1
         self._waiting.append(row)
         if len(self._waiting) >= _WRITES:
             self._flush(at)
@@ -219,6 +249,9 @@ class _Merging:
 
     def _flush(self, at: Standpoint) -> None:
         stored = find_volumes(self._connection, at.number, [row.volume for row in self._waiting])
-        written = [self._written(row, stored.get(row.volume), at) for row in self._waiting]
-        write_volumes(self._connection, at.number, [one for one in written if one is not None])
+        every = [self._written(row, stored.get(row.volume), at) for row in self._waiting]
+        written = [one for one in every if one is not None]
+        for one in written:
+            self._here.hashed.update(json.dumps([one.name, one.version, *one.volume]).encode())
+        write_volumes(self._connection, at.number, written)
         self._waiting.clear()

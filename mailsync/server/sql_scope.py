@@ -6,13 +6,15 @@ whichever process, numbers its rows after everybody who wrote before, so that no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
+from mailsync.server.chain import GENESIS
 from mailsync.server.database import Connection, Database, Row
-from mailsync.server.store import RequestError, ScopeState
+from mailsync.server.store import RequestError, ScopeState, Stats
 from mailsync.wire import limits
 from mailsync.wire.errors import Code
 
@@ -85,8 +87,11 @@ def add_media(connection: Connection, scope: Scope, *, description: str = "", de
     connection.execute(
         "INSERT INTO customers (id, description) VALUES (?, '') ON CONFLICT (id) DO NOTHING", (scope.customer,)
     )
-    query = "INSERT INTO media (customer, id, description, default_repository) VALUES (?, ?, ?, ?) RETURNING number"
-    return int(connection.execute(query, (*scope, description, default_repository)).fetchall()[0][0])
+    query = (
+        "INSERT INTO media (customer, id, description, default_repository, ledger_head) "
+        "VALUES (?, ?, ?, ?, ?) RETURNING number"
+    )
+    return int(connection.execute(query, (*scope, description, default_repository, GENESIS)).fetchall()[0][0])
 
 
 def find_scopes(connection: Connection) -> tuple[ScopeState, ...]:
@@ -144,17 +149,19 @@ def each_volume(database: Database, number: int) -> Iterator[tuple[str, Volume]]
     return ((row[0], Volume(*row[1:])) for row in database.each(query, (number,)))
 
 
-def delete_volumes(connection: Connection, at: Standpoint, volumes: Iterable[str]) -> int:
-    """Deletes those of the volumes that exist, each with a version and a tombstone of its own; how many there were."""
+def delete_volumes(connection: Connection, at: Standpoint, volumes: Iterable[str]) -> list[str]:
+    """Deletes those of the volumes that exist, each with a version and a tombstone of its own; which there were."""
     version = at.version
+    gone = []
     for name in volumes:
         query = "DELETE FROM volumes WHERE media = ? AND volume = ?"
         if connection.execute(query, (at.number, name)).rowcount:
             version += 1
+            gone.append(name)
             tombstone = (at.number, name, version)
             connection.execute("INSERT INTO tombstones (media, volume, version) VALUES (?, ?, ?)", tombstone)
     set_version(connection, at.number, version)
-    return version - at.version
+    return gone
 
 
 def forget_tombstones(connection: Connection, at: Standpoint, through: int) -> None:
@@ -170,6 +177,20 @@ def forget_tombstones(connection: Connection, at: Standpoint, through: int) -> N
 def set_version(connection: Connection, number: int, version: int) -> None:
     """Makes `version` the scope's newest."""
     connection.execute("UPDATE media SET version = ? WHERE number = ?", (version, number))
+
+
+def find_stats(connection: Connection, number: int) -> Stats:
+    """The scope in figures."""
+    query = "SELECT repository, count(*) FROM volumes WHERE media = ? GROUP BY repository ORDER BY repository"
+    repositories = tuple((row[0], row[1]) for row in connection.execute(query, (number,)))
+    flags: Counter[str] = Counter()
+    query = "SELECT flags, count(*) FROM volumes WHERE media = ? GROUP BY flags"
+    for letters, count in connection.execute(query, (number,)):
+        flags.update(dict.fromkeys(letters, count))
+    size = " + ".join(f"length({name})" for name in ("volume", *FIELD_NAMES))
+    query = f"SELECT coalesce(sum({size}), 0) FROM volumes WHERE media = ?"  # noqa: S608 - our own field names
+    ((total,),) = connection.execute(query, (number,)).fetchall()
+    return Stats(sum(count for _, count in repositories), repositories, tuple(sorted(flags.items())), int(total))
 
 
 def set_epoch(connection: Connection, epoch: bytes) -> None:

@@ -7,18 +7,32 @@ the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.model import CUSTOMER, MEDIA, REPOSITORY, Repository, Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
-from mailsync.server import sql_apply, sql_ledger, sql_load, sql_scope, sql_sync, sql_tokens
+from mailsync.server import (
+    sql_apply,
+    sql_chain,
+    sql_ledger,
+    sql_load,
+    sql_runs,
+    sql_scope,
+    sql_sync,
+    sql_tokens,
+    sql_verify,
+)
+from mailsync.server.chain import Entry, Head
 from mailsync.server.database import Connection, Database
+from mailsync.server.sql_chain import Said, Writing, append, append_site
 from mailsync.server.sql_copy import copy_store
 from mailsync.server.store import (
     LONGEST_DESCRIPTION,
     REPOSITORY_KINDS,
+    Flaw,
     LedgerEntry,
     Loaded,
     LoadFault,
@@ -27,7 +41,9 @@ from mailsync.server.store import (
     Principal,
     RecordedBatch,
     RequestError,
+    RunState,
     ScopeState,
+    Stats,
     TokenUser,
 )
 from mailsync.wire.errors import Code
@@ -37,8 +53,10 @@ from mailsync.wire.scram import Verifier
 class SqlStore:
     """A store in a database. Its methods may be called from any one thread at a time."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, by: str = "admin", clock: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._by = by  # in the ledger, for what is not a client's
+        self._clock = clock
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +104,13 @@ class SqlStore:
                 connection, scope, description=description, default_repository=default_repository
             )
             sql_scope.put_repositories(connection, number, repositories)
+            said = {
+                "scope": str(scope),
+                "description": description,
+                "default_repository": default_repository,
+                "repositories": [one.id for one in repositories],
+            }
+            append_site(connection, self._writing(), Said("scope", said))
 
         self._database.write(write)
 
@@ -102,7 +127,9 @@ class SqlStore:
         _check_repository(repository)
 
         def write(connection: Connection) -> None:
-            sql_scope.put_repositories(connection, sql_scope.lock_scope(connection, scope).number, (repository,))
+            at = sql_scope.lock_scope(connection, scope)
+            sql_scope.put_repositories(connection, at.number, (repository,))
+            append(connection, at, self._writing(), Said("repository", repository._asdict()), version=at.version)
 
         self._database.write(write)
 
@@ -113,7 +140,9 @@ class SqlStore:
         columns, faults = sql_load.columns_of(fields), sql_load.Faults()
         self._database.read(lambda connection: sql_load.spool(connection, columns, rows, faults))
         try:
-            return self._database.write(lambda connection: sql_load.merge(connection, columns, policy, faults.copy()))
+            return self._database.write(
+                lambda connection: sql_load.merge(connection, columns, policy, faults.copy(), self._writing())
+            )
         except sql_load.LoadRefusedError as refused:
             return refused.loaded
 
@@ -127,7 +156,11 @@ class SqlStore:
         names = tuple(volumes)
 
         def write(connection: Connection) -> int:
-            return sql_scope.delete_volumes(connection, sql_scope.lock_scope(connection, scope), names)
+            at = sql_scope.lock_scope(connection, scope)
+            gone = sql_scope.delete_volumes(connection, at, names)
+            version = at.version + len(gone)
+            append(connection, at, self._writing(), Said("delete", {"volumes": gone}), version=version)
+            return len(gone)
 
         return self._database.write(write)
 
@@ -135,20 +168,29 @@ class SqlStore:
         """As store.Store.expire."""
 
         def write(connection: Connection) -> None:
-            sql_scope.forget_tombstones(connection, sql_scope.lock_scope(connection, scope), through)
+            at = sql_scope.lock_scope(connection, scope)
+            sql_scope.forget_tombstones(connection, at, through)
+            append(connection, at, self._writing(), Said("expire", {"through": through}), version=at.version)
 
         self._database.write(write)
 
     def renew_epoch(self, epoch: bytes) -> None:
         """As store.Store.renew_epoch."""
-        self._database.write(lambda connection: sql_scope.set_epoch(connection, epoch))
+
+        def write(connection: Connection) -> None:
+            # What was restored: whoever holds a later head than these knows what is lost (exactly-once.md section 5).
+            heads = {head.chain: [head.seq, head.hash.hex()] for _, head in sql_chain.find_heads(connection)}
+            sql_scope.set_epoch(connection, epoch)
+            append_site(connection, self._writing(), Said("epoch", {"epoch": epoch.hex(), "heads": heads}))
+
+        self._database.write(write)
 
     def copy_to(self, target: SqlStore, epoch: bytes, *, told: Callable[[str, int], None]) -> None:
         """Fills an empty store with all that is in this one, and begins a new life there (16 bytes).
 
         `told` gets the name of each table and the number of its rows. Raises UsageError when the target is not empty.
         """
-        copy_store(self._database, target._database, epoch=epoch, told=told)
+        copy_store(self._database, target._database, epoch=epoch, writing=self._writing(), told=told)
 
     def batches(self, scope: Scope) -> tuple[RecordedBatch, ...]:
         """As store.Store.batches."""
@@ -173,11 +215,67 @@ class SqlStore:
 
     def add_token(self, user: str, verifier: Verifier, now: int) -> None:
         """As store.Store.add_token."""
-        self._database.write(lambda connection: sql_tokens.put_token(connection, user, verifier, now))
+
+        def write(connection: Connection) -> None:
+            sql_tokens.put_token(connection, user, verifier, now)
+            append_site(connection, self._writing(), Said("token added", {"user": user}))
+
+        self._database.write(write)
 
     def revoke_token(self, user: str, now: int) -> bool:
         """As store.Store.revoke_token."""
-        return self._database.write(lambda connection: sql_tokens.end_token(connection, user, now))
+
+        def write(connection: Connection) -> bool:
+            ended = sql_tokens.end_token(connection, user, now)
+            if ended:
+                append_site(connection, self._writing(), Said("token revoked", {"user": user}))
+            return ended
+
+        return self._database.write(write)
+
+    def note(self, kind: str, said: Mapping[str, object]) -> None:
+        """Writes into the site's chain what was changed beside the store, such as a key of the ring."""
+        self._database.write(lambda connection: append_site(connection, self._writing(), Said(kind, said)))
+
+    def begin_run(self, run: bytes, holder: bytes, now: int) -> RunState:
+        """As store.Store.begin_run."""
+        return self._database.write(lambda connection: sql_runs.begin_run(connection, run, holder, now))
+
+    def renew_run(self, run: bytes, holder: bytes, now: int) -> bool:
+        """As store.Store.renew_run."""
+        return self._database.write(lambda connection: sql_runs.renew_run(connection, run, holder, now))
+
+    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int) -> bool:
+        """As store.Store.mark_replied."""
+        return self._database.write(lambda connection: sql_runs.mark_replied(connection, run, holder, audience, now))
+
+    def end_run(self, run: bytes, holder: bytes, now: int) -> None:
+        """As store.Store.end_run."""
+        self._database.write(lambda connection: sql_runs.end_run(connection, run, holder, now))
+
+    def stats(self, scope: Scope) -> Stats:
+        """As store.Store.stats."""
+
+        def read(connection: Connection) -> Stats:
+            return sql_scope.find_stats(connection, sql_scope.find_scope(connection, scope).number)
+
+        return self._database.read(read)
+
+    def heads(self) -> tuple[Head, ...]:
+        """As store.Store.heads."""
+        return self._database.read(lambda connection: tuple(head for _, head in sql_chain.find_heads(connection)))
+
+    def chain(self, chain: str) -> Iterator[tuple[Entry, bytes]]:
+        """As store.Store.chain."""
+        number = self._database.read(lambda connection: sql_chain.find_number(connection, chain))
+        return sql_chain.each_link(self._database, number, chain)
+
+    def verify(self) -> Iterator[Flaw]:
+        """As store.Store.verify."""
+        return sql_verify.verify(self._database)
+
+    def _writing(self) -> Writing:
+        return Writing(self._by, int(self._clock()))
 
 
 def _check_scope(scope: Scope, description: str, repositories: Sequence[Repository], default_repository: str) -> None:

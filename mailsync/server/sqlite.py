@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mailsync.core.errors import MailsyncError, TemporaryError
+from mailsync.server.chain import GENESIS
 from mailsync.server.database import Row, Rows, in_chunks
 from mailsync.server.schema import SCHEMA_VERSION, SQLITE, statements
 from mailsync.server.sql_store import SqlStore
@@ -29,8 +30,8 @@ T = TypeVar("T")
 class SqliteStore(SqlStore):
     """A store in one SQLite file, made when it is missing."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(SqliteDatabase(path))
+    def __init__(self, path: Path, *, by: str = "admin") -> None:
+        super().__init__(SqliteDatabase(path), by=by)
         self.path = path
 
 
@@ -157,6 +158,6 @@ def _create(connection: sqlite3.Connection, epoch: bytes) -> None:
     # Not executescript: it would commit what is begun, and half a schema must never be seen.
     for statement in statements(SQLITE):
         connection.execute(statement)
-    connection.execute("INSERT INTO store (epoch) VALUES (?)", (epoch,))
+    connection.execute("INSERT INTO store (epoch, ledger_head) VALUES (?, ?)", (epoch, GENESIS))
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -16,6 +16,7 @@ from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError
 from mailsync.core.model import Repository, Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
+from mailsync.server.chain import Entry, Head
 from mailsync.wire.errors import Code
 from mailsync.wire.scram import Verifier
 
@@ -129,6 +130,14 @@ class LedgerEntry(NamedTuple):
     line: int
 
 
+class Flaw(NamedTuple):
+    """What is wrong in a chain of the ledger, at or after an entry (0: with the chain as a whole)."""
+
+    chain: str
+    seq: int
+    text: str
+
+
 class RecordedBatch(NamedTuple):
     """A batch as recorded: what was asked, by whom and when, and its outcome."""
 
@@ -143,6 +152,30 @@ class RecordedBatch(NamedTuple):
     key_id: str
     time: int
     outcome: Outcome
+
+
+class RunState(NamedTuple):
+    """How a run stands when somebody asks to carry it on: yours (for `LEASE_SECONDS`), busy (another has it), or done.
+
+    `batches` are those recorded of it, by scope; `audiences` those that were answered.
+    """
+
+    state: str
+    batches: tuple[tuple[Scope, bytes], ...] = ()
+    audiences: tuple[str, ...] = ()
+
+
+class Stats(NamedTuple):
+    """A scope in figures: volumes by target repository, by flag letter; `bytes`: characters of all values."""
+
+    volumes: int
+    repositories: tuple[tuple[str, int], ...]
+    flags: tuple[tuple[str, int], ...]
+    bytes: int
+
+
+YOURS, BUSY, DONE = "yours", "busy", "done"
+LEASE_SECONDS = 120  # longer than one attempt of the filter may take
 
 
 class Store(Protocol):
@@ -209,6 +242,41 @@ class Store(Protocol):
 
     def renew_epoch(self, epoch: bytes) -> None:
         """Begins a new life (16 bytes), as after a restore from a backup: every cache starts over."""
+        ...
+
+    def begin_run(self, run: bytes, holder: bytes, now: int) -> RunState:
+        """Lends a run (32 bytes) to its holder (16 random bytes of a process), or says why not."""
+        ...
+
+    def renew_run(self, run: bytes, holder: bytes, now: int) -> bool:
+        """Lends the run on; False when somebody else has it by now."""
+        ...
+
+    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int) -> bool:
+        """Notes that an audience was answered; False when somebody else has the run by now."""
+        ...
+
+    def end_run(self, run: bytes, holder: bytes, now: int) -> None:
+        """Notes that the run is done; nothing when somebody else has it."""
+        ...
+
+    def stats(self, scope: Scope) -> Stats:
+        """The scope in figures. Raises RequestError NO_SUCH_SCOPE."""
+        ...
+
+    def heads(self) -> tuple[Head, ...]:
+        """Where each chain of the ledger ends, the site's first."""
+        ...
+
+    def chain(self, chain: str) -> Iterator[tuple[Entry, bytes]]:
+        """Every entry of a chain (a scope, or chain.SITE) with its hash, oldest first.
+
+        Raises RequestError NO_SUCH_SCOPE.
+        """
+        ...
+
+    def verify(self) -> Iterator[Flaw]:
+        """What is wrong with the ledger, entry by entry; nothing when it is whole."""
         ...
 
     def batches(self, scope: Scope) -> tuple[RecordedBatch, ...]:

@@ -11,19 +11,22 @@ _SQLITE = "sqlite:"
 _POSTGRES = "postgresql://"
 
 
-def open_url(url: str) -> SqlStore:
-    """The store, made where there is none yet. Raises UsageError for another kind, TemporaryError when it is away."""
+def open_url(url: str, *, by: str = "admin") -> SqlStore:
+    """The store, made where there is none yet; `by` is who administers it, for the ledger.
+
+    Raises UsageError for another kind, TemporaryError when it is away.
+    """
     path = sqlite_path(url)
     if path is not None:
         from mailsync.server.sqlite import SqliteStore
 
-        return SqliteStore(path)
+        return SqliteStore(path, by=by)
     if url.startswith(_POSTGRES):
         try:
             from mailsync.server.postgres import PostgresStore
         except ImportError as error:
             raise UsageError(f"{error}: PostgreSQL needs it", hint="pip install 'mailsync[postgres]'") from error
-        return PostgresStore(url)
+        return PostgresStore(url, by=by)
     text = f'store "{url}" is neither sqlite:PATH nor postgresql://...'
     raise UsageError(text, hint="for example: --store sqlite:state/server.db")
 

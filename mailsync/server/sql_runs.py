@@ -1,0 +1,61 @@
+"""Runs lent to one process at a time, so that no audience is answered twice by two mail hosts with the same mail.
+
+asked by      the run is                     answer
+anybody       done                           done
+its holder    lent to it                     yours, for another LEASE_SECONDS
+another       lent, and the time is not up   busy
+another       lent, and the time is up       yours
+anybody       unknown                        yours
+
+Applying is safe without this (a batch has one effect, whoever sends it); a lease is about answers (exactly-once.md 2).
+"""
+
+from __future__ import annotations
+
+from mailsync.core.model import CustomerId, MediaId, Scope
+from mailsync.server.database import Connection
+from mailsync.server.store import BUSY, DONE, LEASE_SECONDS, YOURS, RunState
+
+_BATCHES = """
+    SELECT m.customer, m.id, b.id FROM batches AS b JOIN media AS m ON m.number = b.media
+    WHERE b.run = ? ORDER BY b.number
+"""
+
+
+def begin_run(connection: Connection, run: bytes, holder: bytes, now: int) -> RunState:
+    """As store.Store.begin_run."""
+    query = "INSERT INTO runs (run, holder, until, done) VALUES (?, ?, 0, 0) ON CONFLICT (run) DO NOTHING"
+    connection.execute(query, (run, holder))
+    # The row is there now, and locked by whoever asks first.
+    query = f"SELECT holder, until, done FROM runs AS m WHERE run = ?{connection.locking}"  # noqa: S608 - a constant
+    ((owner, until, done),) = connection.execute(query, (run,)).fetchall()
+    if not done and owner != holder and until > now:
+        return RunState(BUSY)
+    if not done:
+        query = "UPDATE runs SET holder = ?, until = ? WHERE run = ?"
+        connection.execute(query, (holder, now + LEASE_SECONDS, run))
+    rows = connection.execute(_BATCHES, (run,)).fetchall()
+    batches = tuple((Scope(CustomerId(customer), MediaId(media)), batch) for customer, media, batch in rows)
+    query = "SELECT audience FROM replied WHERE run = ? ORDER BY audience"
+    audiences = tuple(row[0] for row in connection.execute(query, (run,)))
+    return RunState(DONE if done else YOURS, batches, audiences)
+
+
+def renew_run(connection: Connection, run: bytes, holder: bytes, now: int) -> bool:
+    """As store.Store.renew_run: also after its time was up, as long as nobody else took it."""
+    query = "UPDATE runs SET until = ? WHERE run = ? AND holder = ? AND done = 0"
+    return connection.execute(query, (now + LEASE_SECONDS, run, holder)).rowcount > 0
+
+
+def mark_replied(connection: Connection, run: bytes, holder: bytes, audience: str, now: int) -> bool:
+    """As store.Store.mark_replied."""
+    if not renew_run(connection, run, holder, now):
+        return False
+    query = "INSERT INTO replied (run, audience, time) VALUES (?, ?, ?) ON CONFLICT (run, audience) DO NOTHING"
+    connection.execute(query, (run, audience, now))
+    return True
+
+
+def end_run(connection: Connection, run: bytes, holder: bytes, now: int) -> None:
+    """As store.Store.end_run."""
+    connection.execute("UPDATE runs SET done = 1, until = ? WHERE run = ? AND holder = ?", (now, run, holder))
