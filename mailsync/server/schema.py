@@ -72,6 +72,7 @@ CREATE TABLE volumes (
     media INTEGER NOT NULL REFERENCES media,
     volume TEXT NOT NULL,
     version INTEGER NOT NULL,
+    text_version INTEGER NOT NULL,     -- at which the description last changed
     batch INTEGER REFERENCES batches,  -- which made the last change; NULL: a load
     FIELDS,
     PRIMARY KEY (media, volume)
@@ -132,6 +133,7 @@ CREATE TABLE ledger (
     hash BYTES NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (media, seq)
 ) KEYED;
+CREATE INDEX ledger_by_version ON ledger (media, version);
 CREATE INDEX ledger_by_batch ON ledger (media, batch);
 CREATE TABLE tokens (
     "user" TEXT PRIMARY KEY,

@@ -124,7 +124,7 @@ class _Draft:
     def written(self, versions: dict[str, int], number: int) -> list[Written]:
         """The changed volumes, each with its new version."""
         return [
-            Written(name, version, number, self._volumes[name], name not in self._stored)
+            Written(name, version, number, self._volumes[name], self._stored.get(name))
             for name, version in versions.items()
         ]
 

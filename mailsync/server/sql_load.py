@@ -237,7 +237,7 @@ class _Merging:
                 return None
             self._changed += 1
         self._version += 1
-        return Written(row.volume, self._version, None, volume, stored is None)
+        return Written(row.volume, self._version, None, volume, stored)
 
     @staticmethod
     def _new(said: dict[str, str], at: Standpoint) -> Volume:

@@ -20,15 +20,15 @@ from mailsync.wire.errors import Code
 
 COLUMNS = ", ".join(FIELD_NAMES)
 _UPSERT = (
-    f"INSERT INTO volumes (media, volume, version, batch, {COLUMNS}) "  # noqa: S608 - our own field names
-    f"VALUES (?, ?, ?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT (media, volume) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in ("version", "batch", *FIELD_NAMES))
+    f"INSERT INTO volumes (media, volume, version, text_version, batch, {COLUMNS}) "  # noqa: S608 - our own field names
+    f"VALUES (?, ?, ?, ?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT (media, volume) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in ("version", "text_version", "batch", *FIELD_NAMES))
 )
-_SELECT_VOLUMES = f"SELECT volume, version, batch, {COLUMNS} FROM volumes WHERE media = ? AND volume"  # noqa: S608
+_SELECT_VOLUMES = f"SELECT volume, version, text_version, batch, {COLUMNS} FROM volumes WHERE media = ? AND volume"  # noqa: S608
 _SELECT_TOMBSTONES = "SELECT volume, version FROM tombstones WHERE media = ? AND volume"
 _STATES = """
     SELECT m.number, m.customer, m.id, m.description, m.default_repository, s.epoch, m.version, m.floor,
-           m.repositories_version
+           m.repositories_version, m.ledger_head
     FROM media AS m, store AS s
 """
 
@@ -44,24 +44,32 @@ class Standpoint(NamedTuple):
     version: int
     floor: int
     repositories_version: int
+    head: bytes
 
 
 class Stored(NamedTuple):
-    """A volume with the version of its last change, and the number of the batch that made it, None for a load."""
+    """A volume with the versions at which it and its description last changed; `batch` is what did it, None: a load."""
 
     version: int
+    text_version: int
     batch: int | None
     volume: Volume
 
 
 class Written(NamedTuple):
-    """A volume to write. `was_missing` means that a tombstone may have to go."""
+    """A volume to write; `stored` is what it was, None for one that was missing, and may have a tombstone."""
 
     name: str
     version: int
     batch: int | None
     volume: Volume
-    was_missing: bool
+    stored: Stored | None
+
+    @property
+    def text_version(self) -> int:
+        """The version at which its description last changed."""
+        same = self.stored is not None and self.stored.volume.description == self.volume.description
+        return self.stored.text_version if self.stored is not None and same else self.version
 
 
 def find_scope(connection: Connection, scope: Scope, *, locking: str = "") -> Standpoint:
@@ -98,7 +106,7 @@ def find_scopes(connection: Connection) -> tuple[ScopeState, ...]:
     """Every scope with the number of its volumes, ascending."""
     counts: dict[int, int] = dict(connection.execute("SELECT media, count(*) FROM volumes GROUP BY media").fetchall())
     found = [_standpoint(row) for row in connection.execute(f"{_STATES} ORDER BY m.customer, m.id")]
-    return tuple(ScopeState(*one[1:], volumes=counts.get(one.number, 0)) for one in found)
+    return tuple(ScopeState(*one[1:-1], volumes=counts.get(one.number, 0)) for one in found)
 
 
 def find_repositories(connection: Connection, number: int) -> tuple[Repository, ...]:
@@ -127,7 +135,7 @@ def put_repositories(connection: Connection, number: int, repositories: Iterable
 def find_volumes(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, Stored]:
     """Those of the volumes that the scope has."""
     rows = connection.each_key(_SELECT_VOLUMES, (number,), volumes)
-    return {row[0]: Stored(row[1], row[2], Volume(*row[3:])) for row in rows}
+    return {row[0]: Stored(row[1], row[2], row[3], Volume(*row[4:])) for row in rows}
 
 
 def find_tombstones(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, int]:
@@ -138,9 +146,11 @@ def find_tombstones(connection: Connection, number: int, volumes: Sequence[str])
 def write_volumes(connection: Connection, number: int, written: Iterable[Written]) -> None:
     """Writes the volumes; re-creating a key takes its tombstone away, so that no page can revive a deletion."""
     kept = list(written)
-    gone = [(number, one.name) for one in kept if one.was_missing]
+    gone = [(number, one.name) for one in kept if one.stored is None]
     connection.executemany("DELETE FROM tombstones WHERE media = ? AND volume = ?", gone)
-    connection.executemany(_UPSERT, [(number, one.name, one.version, one.batch, *one.volume) for one in kept])
+    connection.executemany(
+        _UPSERT, [(number, one.name, one.version, one.text_version, one.batch, *one.volume) for one in kept]
+    )
 
 
 def each_volume(database: Database, number: int) -> Iterator[tuple[str, Volume]]:

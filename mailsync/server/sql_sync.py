@@ -1,8 +1,9 @@
 """One page of a sync (protocol.md section 8, exactly-once.md section 4).
 
-reset        when the epoch is another, the cursor is ahead of the scope, or max(since, snap) is below the floor;
-             then since = 0 and snap = the scope's version
-rows         with version > since
+reset        when the epoch is another, the cursor is ahead of the scope, max(since, snap) is below the floor, or the
+             ledger never had the cursor's mark at its version `at` (a store that lost commits); then since = done = 0
+             and snap = the scope's version
+rows         with version > since; the description only where it changed after `done`
 tombstones   with version > max(since, snap): older ones mean nothing to a copy that began after them
 both         in one ascending order of version, which is unique in the scope, and both count towards the limit
 to           the version of the last item while there is more, else the scope's version
@@ -10,22 +11,22 @@ to           the version of the last item while there is more, else the scope's 
 
 from __future__ import annotations
 
-from mailsync.core.cursor import Cursor, Page
-from mailsync.server.database import Connection
+from mailsync.core.cursor import MARK_BYTES, Cursor, Page
+from mailsync.core.fields import FIELD_NAMES
+from mailsync.server.chain import GENESIS
+from mailsync.server.database import Connection, Row
 from mailsync.server.sql_scope import COLUMNS, Standpoint, find_repositories
 
-_ROWS = f"SELECT version, volume, {COLUMNS} FROM volumes WHERE media = ? AND version > ? ORDER BY version LIMIT ?"  # noqa: S608 - our own field names
+_ROWS = f"SELECT version, text_version, volume, {COLUMNS} FROM volumes WHERE media = ? AND version > ? ORDER BY version LIMIT ?"  # noqa: S608, E501 - our own field names
 _TOMBSTONES = "SELECT version, volume FROM tombstones WHERE media = ? AND version > ? ORDER BY version LIMIT ?"
+_MARK = f"SELECT 1 FROM ledger WHERE media = ? AND version = ? AND substr(hash, 1, {MARK_BYTES}) = ?"  # noqa: S608 - a number
+_TEXT = 3 + FIELD_NAMES.index("description")
 
 
 def read_page(connection: Connection, at: Standpoint, cursor: Cursor, repositories_version: int, limit: int) -> Page:
     """The page that follows the cursor, read in the caller's transaction."""
-    reset = (
-        cursor.epoch != at.epoch
-        or max(cursor.since, cursor.snap) > at.version
-        or max(cursor.since, cursor.snap) < at.floor
-    )
-    since, snap = (0, at.version) if reset else (cursor.since, cursor.snap)
+    reset = _must_reset(connection, at, cursor)
+    since, snap, done = (0, at.version, 0) if reset else (cursor.since, cursor.snap, cursor.done)
     # One more than fits, to know whether there is more.
     rows = connection.execute(_ROWS, (at.number, since, limit + 1)).fetchall()
     gone = connection.execute(_TOMBSTONES, (at.number, max(since, snap), limit + 1)).fetchall()
@@ -34,12 +35,28 @@ def read_page(connection: Connection, at: Standpoint, cursor: Cursor, repositori
     to = versions[limit - 1] if more else at.version
     # A copy that starts over has no repositories either, whatever version it names: that was another life's.
     known = repositories_version == at.repositories_version and not reset
+    sent = sorted((row for row in rows if row[0] <= to), key=lambda row: row[2])
     return Page(
         reset=reset,
         more=more,
-        cursor=Cursor(at.epoch, to, snap if more else 0),
+        cursor=Cursor(at.epoch, to, snap if more else 0, done if more else to, at.head[:MARK_BYTES], at.version),
         tombstones=tuple(sorted(name for version, name in gone if version <= to)),
-        rows=tuple(sorted(row[1:] for row in rows if row[0] <= to)),
+        rows=tuple(_row(row, done) for row in sent),
         repositories_version=at.repositories_version,
         repositories=None if known else find_repositories(connection, at.number),
+        texts_kept=tuple(row[2] for row in sent if row[1] <= done),
     )
+
+
+def _must_reset(connection: Connection, at: Standpoint, cursor: Cursor) -> bool:
+    place = max(cursor.since, cursor.snap)
+    if cursor.epoch != at.epoch or not at.floor <= place <= at.version or not place <= cursor.at <= at.version:
+        return True
+    if not cursor.at and cursor.mark == GENESIS[:MARK_BYTES]:
+        return False
+    return connection.execute(_MARK, (at.number, cursor.at, cursor.mark)).fetchone() is None
+
+
+def _row(row: Row, done: int) -> tuple[str, ...]:
+    values = row[2:]
+    return values if row[1] > done else (*values[: _TEXT - 2], "", *values[_TEXT - 1 :])

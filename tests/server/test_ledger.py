@@ -30,7 +30,10 @@ def behind(store_url, request):
                 connection.executescript(statement)
         else:
             cluster = request.getfixturevalue("cluster")
-            cluster.query(f"SET search_path = mailsync; SET session_replication_role = replica; {statement}")
+            cluster.query(
+                f"SET search_path = mailsync; SET session_replication_role = replica; {statement}; "
+                "RESET search_path; RESET session_replication_role"
+            )
 
     return change
 

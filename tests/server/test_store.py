@@ -27,13 +27,19 @@ def refused(code, call, *arguments, **named):
     return caught.value
 
 
+def followed(store, scope):
+    """The cursor of a copy that has everything there is now."""
+    return store.sync(scope, Cursor(), 0, limits.PAGE_ROWS).cursor
+
+
 class TestApply:
     def test_changed_rows_get_the_next_versions_and_the_others_none(self, library, who, scope, make_batch, move):
+        cursor = followed(library, scope)
         batch = make_batch(move("A3", "OFFS"), move("A1", "LIBR"), move("A2", slot="7"))
         outcome = library.apply(batch, HASH, who, 5)
         assert [result.result for result in outcome.results] == [Result.OK, Result.UNCHANGED, Result.OK]
         assert (outcome.first, outcome.last, outcome.replayed) == (10, 11, False)
-        page = library.sync(scope, Cursor(batch.epoch, 9), 0, 100)
+        page = library.sync(scope, cursor, 0, 100)
         assert [row[0] for row in page.rows] == ["A2", "A3"]
         assert page.cursor.since == 11
 
@@ -107,13 +113,14 @@ class TestApply:
     def test_creating_over_a_newer_deletion_is_a_conflict_and_over_an_older_one_takes_the_tombstone(
         self, library, who, scope, make_batch
     ):
+        cursor = followed(library, scope)
         library.delete(scope, ["A1"])
         create = Operation(Change.CREATE, "A1", (), (), 0, 1, 1)
         outcome = library.apply(make_batch(create, base=9), HASH, who, 5)
         assert outcome.results[0].result is Result.CONFLICT
         later = make_batch(create, id=b"batch-0000000002")
         assert library.apply(later, OTHER, who, 6).results == (RowResult(Result.OK),)
-        page = library.sync(scope, Cursor(later.epoch, 9), 0, 100)
+        page = library.sync(scope, cursor, 0, 100)
         assert (page.tombstones, [row[0] for row in page.rows]) == ((), ["A1"])
 
     def test_a_revoked_user_applies_nothing(self, library, who, scope, make_batch, move):
@@ -184,21 +191,54 @@ class TestSync:
     def test_rows_of_a_page_are_sorted_by_volume_though_pages_follow_versions(
         self, library, who, scope, make_batch, move
     ):
+        cursor = followed(library, scope)
         library.apply(make_batch(move("A9", "OFFS"), move("A1", "OFFS"), move("A5", "OFFS")), HASH, who, 5)
-        page = library.sync(scope, Cursor(make_batch().epoch, 9), 1, 2)
+        page = library.sync(scope, cursor, 1, 2)
         assert ([row[0] for row in page.rows], page.more, page.cursor.since) == (["A1", "A9"], True, 11)
 
-    def test_nothing_new_is_an_empty_page(self, library, scope, make_batch):
-        epoch = make_batch().epoch
+    def test_nothing_new_is_an_empty_page(self, library, scope):
+        cursor = followed(library, scope)
         known = library.scopes()[0].repositories_version
-        page = library.sync(scope, Cursor(epoch, 9), known, 4)
-        assert page == (False, False, Cursor(epoch, 9), (), (), known, None)
+        page = library.sync(scope, cursor, known, 4)
+        assert page == (False, False, cursor, (), (), known, None, ())
+        assert (cursor.since, cursor.snap, cursor.done, cursor.at) == (9, 0, 9, 9)
+
+    def test_a_description_comes_only_to_a_copy_that_does_not_have_it(self, library, who, scope, make_batch, move):
+        cursor = followed(library, scope)
+        library.apply(make_batch(move("A1", description="dog"), move("A2", "OFFS")), HASH, who, 5)
+        page = library.sync(scope, cursor, 0, 100)
+        assert [row[:2] for row in page.rows] == [("A1", "dog"), ("A2", "")]
+        assert page.texts_kept == ("A2",)
+        library.apply(make_batch(move("A1", "OFFS"), id=b"x" * 16), OTHER, who, 6)
+        later = library.sync(scope, page.cursor, 0, 100)
+        assert ([row[:3] for row in later.rows], later.texts_kept) == ([("A1", "", "OFFS")], ("A1",))
+        # A copy that was never complete since has none of the texts, however far it came.
+        again = library.sync(scope, cursor, 0, 100)
+        assert ([row[:2] for row in again.rows], again.texts_kept) == ([("A1", "dog"), ("A2", "")], ("A2",))
+
+    def test_a_page_in_the_middle_does_not_count_as_having_the_texts(self, library, who, scope, make_batch, move):
+        cursor = followed(library, scope)
+        library.apply(make_batch(move("A1", description="dog"), move("A2", description="cat")), HASH, who, 5)
+        first = library.sync(scope, cursor, 0, 1)
+        assert (first.more, first.cursor.done) == (True, 9)
+        library.apply(make_batch(move("A1", "OFFS"), id=b"x" * 16), OTHER, who, 6)
+        assert [row[:2] for row in library.sync(scope, first.cursor, 0, 9).rows] == [("A1", "dog"), ("A2", "cat")]
+
+    def test_a_copy_of_another_history_of_the_same_epoch_starts_over(self, library, who, scope, make_batch, move):
+        cursor = followed(library, scope)
+        assert library.sync(scope, cursor._replace(mark=b"x" * 8), 0, 100).reset
+        assert library.sync(scope, cursor._replace(mark=b""), 0, 100).reset
+        assert library.sync(scope, cursor._replace(at=10), 0, 100).reset
+        assert library.sync(scope, cursor._replace(at=8), 0, 100).reset
+        library.apply(make_batch(move("A1", "OFFS")), HASH, who, 5)
+        assert not library.sync(scope, cursor, 0, 100).reset
+        assert library.sync(scope, cursor._replace(since=10, at=10), 0, 100).reset
 
     def test_tombstones_count_towards_the_page_like_rows(self, library, who, scope, make_batch, move):
-        epoch = make_batch().epoch
+        cursor = followed(library, scope)
         library.delete(scope, ["A1", "A2"])
         library.apply(make_batch(move("A3", "OFFS")), HASH, who, 5)
-        page = library.sync(scope, Cursor(epoch, 9), 0, 2)
+        page = library.sync(scope, cursor, 0, 2)
         assert (page.tombstones, page.rows, page.more) == (("A1", "A2"), (), True)
         page = library.sync(scope, page.cursor, 0, 2)
         assert (page.tombstones, [row[0] for row in page.rows], page.more) == ((), ["A3"], False)
@@ -216,24 +256,26 @@ class TestSync:
         library.expire(scope, 10)
         assert not library.sync(scope, page.cursor, 0, 4).reset
 
-    @pytest.mark.parametrize("cursor", [(b"x" * 16, 9, 0), (None, 10, 0), (None, 3, 10), (None, limits.VERSION, 0)])
-    def test_a_cursor_of_another_life_or_from_the_future_starts_over(self, library, scope, make_batch, cursor):
-        epoch, since, snap = cursor
-        page = library.sync(scope, Cursor(epoch or make_batch().epoch, since, snap), 0, 100)
+    @pytest.mark.parametrize(
+        "change",
+        [{"epoch": b"x" * 16}, {"since": 10}, {"since": 3, "snap": 10}, {"since": limits.VERSION}, {"epoch": b""}],
+    )
+    def test_a_cursor_of_another_life_or_from_the_future_starts_over(self, library, scope, change):
+        page = library.sync(scope, followed(library, scope)._replace(**change), 0, 100)
         assert page.reset
         assert len(page.rows) == 9
 
-    def test_a_cursor_below_the_floor_starts_over(self, library, scope, make_batch):
-        epoch = make_batch().epoch
-        library.delete(scope, ["A1", "A2"])
+    def test_a_cursor_below_the_floor_starts_over(self, library, scope):
+        below = followed(library, scope)
+        library.delete(scope, ["A1"])
+        at = followed(library, scope)
+        library.delete(scope, ["A2"])
         library.expire(scope, 10)
-        assert library.sync(scope, Cursor(epoch, 9), 0, 100).reset
-        assert not library.sync(scope, Cursor(epoch, 10), 0, 100).reset
+        assert library.sync(scope, below, 0, 100).reset
+        assert not library.sync(scope, at, 0, 100).reset
 
-    def test_the_table_of_repositories_comes_when_its_version_differs_or_the_copy_starts_over(
-        self, library, scope, make_batch
-    ):
-        cursor = Cursor(make_batch().epoch, 9)
+    def test_the_table_of_repositories_comes_when_its_version_differs_or_the_copy_starts_over(self, library, scope):
+        cursor = followed(library, scope)
         version = library.scopes()[0].repositories_version
         assert library.sync(scope, cursor, version, 10).repositories is None
         assert library.sync(scope, Cursor(), version, 10).repositories == library.repositories(scope)
@@ -304,11 +346,11 @@ class TestLoad:
         assert volumes(library, scope)["A1"].slot == ""
         assert library.load(("slot",), [LoadRow(scope, "A1", ("2",), 2)]).changed == 1
 
-    def test_loading_a_deleted_volume_takes_its_tombstone(self, library, scope, make_batch):
-        epoch = make_batch().epoch
+    def test_loading_a_deleted_volume_takes_its_tombstone(self, library, scope):
+        cursor = followed(library, scope)
         library.delete(scope, ["A1"])
         library.load(("slot",), [LoadRow(scope, "A1", ("2",), 2)])
-        page = library.sync(scope, Cursor(epoch, 9), 0, 10)
+        page = library.sync(scope, cursor, 0, 10)
         assert (page.tombstones, [row[0] for row in page.rows]) == ((), ["A1"])
 
 

@@ -22,6 +22,7 @@ from postgres import Cluster
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result
+from mailsync.server.schema import TABLES
 from mailsync.server.sql_store import SqlStore
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal, RequestError
@@ -67,7 +68,9 @@ class Cache:
         assert len(page.rows) + len(page.tombstones) <= limit
         for name in page.tombstones:
             self.rows.pop(name, None)
+        kept = {name: self.rows[name].description for name in page.texts_kept}
         self.rows.update({name: Volume(*values) for name, *values in page.rows})
+        self.rows.update({name: self.rows[name]._replace(description=text) for name, text in kept.items()})
         self.cursor = page.cursor
         self.complete = not page.more
         return page.more
@@ -120,8 +123,6 @@ class InSqlite:
 class InPostgres:
     """The same in a PostgreSQL cluster: the tables' rows are kept beside them, and put back."""
 
-    TABLES = ("store", "media", "repositories", "batches", "volumes", "tombstones", "sources", "changes", "tokens")
-
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.query = cluster.query
@@ -133,15 +134,12 @@ class InPostgres:
         return open_url(self.cluster.url)
 
     def back_up(self):
-        copies = (f"CREATE TABLE backup.{name} AS TABLE mailsync.{name};" for name in self.TABLES)
-        self.query(
-            "SET client_min_messages = warning; DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup;"
-            + "".join(copies)
-        )
+        copies = (f"CREATE TABLE backup.{name} AS TABLE mailsync.{name};" for name in TABLES)
+        self.query("DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup;" + "".join(copies))
 
     def restore(self):
-        copies = (f"INSERT INTO mailsync.{name} OVERRIDING SYSTEM VALUE TABLE backup.{name};" for name in self.TABLES)
-        self.query(f"TRUNCATE {', '.join('mailsync.' + name for name in self.TABLES)};" + "".join(copies))
+        copies = (f"INSERT INTO mailsync.{name} OVERRIDING SYSTEM VALUE TABLE backup.{name};" for name in TABLES)
+        self.query(f"TRUNCATE {', '.join('mailsync.' + name for name in TABLES)};" + "".join(copies))
 
 
 class History:
@@ -162,7 +160,11 @@ class History:
         return dict(self.place.query(f"SELECT volume, version FROM {schema}{table}"))
 
     def load(self, names, slot):
-        assert not self.store.load(("slot",), [LoadRow(SCOPE, name, (slot,), 1) for name in names]).faults
+        rows = [LoadRow(SCOPE, name, (slot, f"text {slot}"), 1) for name in names]
+        # Every other load says nothing of descriptions: they stay, and their versions.
+        fields = ("slot", "description") if slot != "2" else ("slot",)
+        rows = [row._replace(values=row.values[: len(fields)]) for row in rows]
+        assert not self.store.load(fields, rows).faults
 
     def delete(self, names):
         there = set(dict(self.store.export(SCOPE)))

@@ -31,6 +31,7 @@ class Cluster:
         # Not in pytest's folder: that is root's alone, and PostgreSQL does not run as root.
         folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self._programs, self.folder, self.port = programs, folder, free_port()
+        self._connection = None
         if os.geteuid() == 0:
             owner = pwd.getpwnam(USER)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
@@ -54,18 +55,23 @@ class Cluster:
         """What a statement gives, run past the store."""
         import psycopg
 
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            done = connection.execute(statement)
-            return done.fetchall() if done.description else []
+        if self._connection is None:
+            self._connection = psycopg.connect(self.url, autocommit=True)
+            self._connection.execute("SET client_min_messages = warning")
+        done = self._connection.execute(statement)
+        return done.fetchall() if done.description else []
 
     def empty(self) -> None:
         """Makes the next store a new one."""
-        self.query("SET client_min_messages = warning; DROP SCHEMA IF EXISTS mailsync CASCADE")
+        self.query("DROP SCHEMA IF EXISTS mailsync CASCADE")
 
     def start(self) -> None:
         self._run("pg_ctl", "-D", self.folder / "data", "-w", "-l", self.folder / "log", "start")
 
     def stop(self, mode: str = "fast") -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         self._run("pg_ctl", "-D", self.folder / "data", "-w", "-m", mode, "stop")
 
     def _run(self, program: str, *arguments: object) -> None:
