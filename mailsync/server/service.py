@@ -6,7 +6,8 @@ login        the user's verifier, None for an unknown or revoked one: both then 
 SYNC         pages, one `next_page` after the other, until one has no more or as many as were asked for are out
 APPLY        the outcome, or the failure with the code the store gave it
 
-A user whose token was revoked after logging on gets 204 from then on. What the store cannot do now is 502; its own
+What a user may do is read in each request's transaction: a user whose token was revoked after logging on gets 204 from
+then on, a scope without read is answered as an unknown one. What the store cannot do now is 502; its own
 words, which may name paths, stay in the log.
 """
 
@@ -35,8 +36,7 @@ class Unable(NamedTuple):
 def next_page(store: Store, user: str, sync: Sync) -> Page | Unable:
     """The page that `sync` asks for first."""
     try:
-        _check_grant(store, user)
-        return store.sync(sync.scope, sync.cursor, sync.repositories_version, sync.rows)
+        return store.sync(sync.scope, sync.cursor, sync.repositories_version, sync.rows, user)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
 
@@ -64,12 +64,6 @@ def late(seconds: float) -> Unable:
     """The answer to a request that the store did not answer within the time it may take."""
     text = f"the store did not answer within {seconds:g} s; the same request may be sent again"
     return Unable(Failure(Code.STORE_UNAVAILABLE, text, after_ms=RETRY_MS), text)
-
-
-def _check_grant(store: Store, user: str) -> None:
-    # Every live token may read everything; asked at each request, so that a revocation ends open sessions, too.
-    if store.verifier(user) is None:
-        raise RequestError(Code.FORBIDDEN, f"sync: {user} may not read")
 
 
 def _unable(error: RequestError | TemporaryError) -> Unable:

@@ -12,6 +12,7 @@ from sites import free_port as find_port
 
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
+from mailsync.server.access import Access
 from mailsync.server.store import LoadRow, Principal, Store
 from mailsync.server.stores import open_url
 from mailsync.wire.scram import make_verifier
@@ -89,7 +90,7 @@ def store(store_url: str) -> Iterator[Store]:
 def library(store: Store) -> Store:
     """A store with one scope, three repositories, a token user, and volumes A1 to A9, settled in LIBR."""
     store.add_scope(SCOPE, repositories=REPOSITORIES, default_repository="LIBR")
-    store.add_token(WHO.user, make_verifier(TOKEN, b"s" * 16), 1)
+    store.add_token(WHO.user, make_verifier(TOKEN, b"s" * 16), 1, grants=(("*", Access.WRITE),))
     store.load(("repository",), [LoadRow(SCOPE, f"A{number}", ("LIBR",), 0) for number in range(1, 10)])
     return store
 

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from mailsync.core.model import Repository, RepositoryId
+from mailsync.server.access import Access
 from mailsync.server.chain import GENESIS, SITE, Entry, entry_hash
 from mailsync.server.store import LEASE_SECONDS, LoadRow
 from mailsync.wire.scram import make_verifier
@@ -177,6 +178,7 @@ def test_a_scope_in_figures(library, scope, who, make_batch, move):
 
 
 def test_a_token_made_is_in_the_sites_chain(store):
-    store.add_token("filter", make_verifier(b"t" * 32, b"s" * 16), 1)
+    store.add_token("filter", make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
     ((entry, _),) = store.chain(SITE)
-    assert (entry.kind, json.loads(entry.payload), entry.principal) == ("token added", {"user": "filter"}, "admin")
+    said = {"user": "filter", "email": "", "grants": ["*:write"]}
+    assert (entry.kind, json.loads(entry.payload), entry.principal) == ("token added", said, "admin")

@@ -10,6 +10,7 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.identity import batch_id, run_id
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
+from mailsync.server.access import Access
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal, RequestError
 from mailsync.wire.errors import Code
@@ -99,7 +100,7 @@ def test_however_mails_are_delayed_and_tried_again_the_newest_report_has_the_las
     who = Principal("filter", "site")
     with SqliteStore(tmp_path_factory.mktemp("order") / "server.db") as store:
         store.add_scope(SCOPE)
-        store.add_token(who.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+        store.add_token(who.user, make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
         store.load(("repository",), [LoadRow(SCOPE, "A1", ("LIBR",), 0)])
         for place in PLACES:
             store.load(("repository",), [LoadRow(SCOPE, f"B{place}", (place,), 0)])

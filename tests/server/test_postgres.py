@@ -12,6 +12,7 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.errors import TemporaryError, UsageError
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
+from mailsync.server.access import Access
 from mailsync.server.postgres import ATTEMPTS
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal
@@ -27,7 +28,7 @@ PLACES = tuple(Repository(RepositoryId(name), name) for name in ("LIBR", "OFFS")
 
 def fill(store, volumes=9):
     store.add_scope(SCOPE, repositories=PLACES, default_repository="LIBR")
-    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
     store.load(("repository",), [LoadRow(SCOPE, f"A{number}", ("LIBR",), 0) for number in range(1, volumes + 1)])
 
 

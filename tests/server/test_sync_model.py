@@ -22,6 +22,7 @@ from postgres import Cluster
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result
+from mailsync.server.access import Access
 from mailsync.server.schema import TABLES
 from mailsync.server.sql_store import SqlStore
 from mailsync.server.sqlite import SqliteStore
@@ -79,7 +80,7 @@ class Cache:
 def fill(store: SqlStore) -> None:
     places = (Repository(RepositoryId("LIBR")), Repository(RepositoryId("OFFS")))
     store.add_scope(SCOPE, repositories=places, default_repository="LIBR")
-    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
 
 
 @cache

@@ -1,0 +1,149 @@
+"""Who may log on: users with a token or a password, what proves it, and the groups they are in.
+
+The store never sees a token or a password. A name belongs to one user, of one kind: a token is never accepted for a
+password, nor the other way round. A revoked user keeps groups and grants, for the day the name is let in again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailsync.core.model import USER
+from mailsync.server.administration import LONGEST_CUSTOMER_DESCRIPTION, TOKEN, Group, Login, TokenUser, User
+from mailsync.server.database import Connection
+from mailsync.server.store import RequestError
+from mailsync.wire.errors import Code
+from mailsync.wire.scram import Verifier
+
+_EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}\Z", re.ASCII)
+_LOGIN = "SELECT kind, salt, stored_key, server_key, kdf FROM users WHERE id = ? AND revoked = 0"
+_USER_HINT = "who is there: mailsync server user list"
+_GROUP_HINT = "what is there: mailsync server group list"
+
+
+def find_login(connection: Connection, user: str) -> Login | None:
+    """What proves who a live user is, None for an unknown or revoked one."""
+    row = connection.execute(_LOGIN, (user,)).fetchone()
+    if row is None:
+        return None
+    kind, salt, stored_key, server_key, kdf = row
+    return Login(kind, Verifier(salt, stored_key, server_key), kdf)
+
+
+def find_tokens(connection: Connection) -> tuple[TokenUser, ...]:
+    """Every token user, ascending."""
+    rows = connection.execute("SELECT id, created, revoked FROM users WHERE kind = ? ORDER BY id", (TOKEN,))
+    return tuple(TokenUser(*row) for row in rows)
+
+
+def find_users(connection: Connection) -> tuple[User, ...]:
+    """Every user, ascending."""
+    groups: dict[str, list[str]] = {}
+    for user, group in connection.execute("SELECT member, user_group FROM members ORDER BY member, user_group"):
+        groups.setdefault(user, []).append(group)
+    rows = connection.execute("SELECT id, kind, email, created, revoked FROM users ORDER BY id")
+    return tuple(User._make((*row, tuple(groups.get(row[0], ())))) for row in rows)
+
+
+def put_user(connection: Connection, user: str, login: Login, now: int, email: str) -> None:
+    """Lets the user log on. Raises RequestError INVALID for a name that is none, or a live user."""
+    what = f"add {login.kind}"
+    _check_name(what, user)
+    if email and not _EMAIL.match(email):
+        raise RequestError(Code.INVALID, f'{what}: "{email}" is not an e-mail address')
+    if find_login(connection, user) is not None:
+        command = "token" if login.kind == TOKEN else "user"
+        text = f"{what}: {user} has a live one"
+        raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
+    query = "SELECT id FROM users WHERE email = ? AND email <> '' AND id <> ?"
+    other = connection.execute(query, (email, user)).fetchone()
+    if other is not None:
+        raise RequestError(Code.INVALID, f"{what}: {email} belongs to {other[0]}", hint=_USER_HINT)
+    connection.execute(
+        "INSERT INTO users (id, kind, email, salt, stored_key, server_key, kdf, created, revoked) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) "
+        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, email = excluded.email, salt = excluded.salt, "
+        "stored_key = excluded.stored_key, server_key = excluded.server_key, kdf = excluded.kdf, "
+        "created = excluded.created, revoked = 0",
+        (user, login.kind, email, *login.verifier[:3], login.kdf, now),
+    )
+
+
+def set_login(connection: Connection, user: str, login: Login) -> None:
+    """Changes what proves a live user. Raises RequestError INVALID for another kind, and where there is none."""
+    found = find_login(connection, user)
+    if found is None or found.kind != login.kind:
+        raise RequestError(Code.INVALID, f"set {login.kind}: {user} has no live one", hint=_USER_HINT)
+    query = "UPDATE users SET salt = ?, stored_key = ?, server_key = ?, kdf = ? WHERE id = ? AND revoked = 0"
+    connection.execute(query, (*login.verifier[:3], login.kdf, user))
+
+
+def end_user(connection: Connection, user: str, now: int, *, kind: str | None = None) -> bool:
+    """Revokes a live user, of one kind where it is given; False when there is none."""
+    query, values = "UPDATE users SET revoked = ? WHERE id = ? AND revoked = 0", [now, user]
+    if kind is not None:
+        query, values = f"{query} AND kind = ?", [*values, kind]
+    return connection.execute(query, values).rowcount > 0
+
+
+def find_groups(connection: Connection) -> tuple[Group, ...]:
+    """Every group, ascending."""
+    members: dict[str, list[str]] = {}
+    for group, user in connection.execute("SELECT user_group, member FROM members ORDER BY user_group, member"):
+        members.setdefault(group, []).append(user)
+    rows = connection.execute("SELECT id, description FROM user_groups ORDER BY id")
+    return tuple(Group(name, description, tuple(members.get(name, ()))) for name, description in rows)
+
+
+def put_group(connection: Connection, name: str, description: str) -> None:
+    """Adds a group, or changes its description. Raises RequestError INVALID."""
+    _check_name("add group", name)
+    if len(description) > LONGEST_CUSTOMER_DESCRIPTION or not description.isprintable():
+        text = f"add group {name}: description has at most {LONGEST_CUSTOMER_DESCRIPTION} printable characters"
+        raise RequestError(Code.INVALID, text)
+    query = (
+        "INSERT INTO user_groups (id, description) VALUES (?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET description = excluded.description"
+    )
+    connection.execute(query, (name, description))
+
+
+def remove_group(connection: Connection, name: str) -> None:
+    """Removes a group with its memberships and grants. Raises RequestError INVALID."""
+    require_group(connection, name)
+    connection.execute("DELETE FROM members WHERE user_group = ?", (name,))
+    connection.execute("DELETE FROM grants WHERE kind = 'group' AND holder = ?", (name,))
+    connection.execute("DELETE FROM user_groups WHERE id = ?", (name,))
+
+
+def join_group(connection: Connection, name: str, user: str) -> None:
+    """Makes a user a member; nothing when it is one. Raises RequestError INVALID."""
+    require_group(connection, name)
+    require_user(connection, user)
+    query = "INSERT INTO members (user_group, member) VALUES (?, ?) ON CONFLICT (user_group, member) DO NOTHING"
+    connection.execute(query, (name, user))
+
+
+def leave_group(connection: Connection, name: str, user: str) -> None:
+    """Ends a membership. Raises RequestError INVALID when there is none."""
+    query = "DELETE FROM members WHERE user_group = ? AND member = ?"
+    if not connection.execute(query, (name, user)).rowcount:
+        raise RequestError(Code.INVALID, f"leave group: {user} is not in {name}", hint=_GROUP_HINT)
+
+
+def require_user(connection: Connection, user: str) -> None:
+    """Raises RequestError INVALID for a user who never was."""
+    if connection.execute("SELECT 1 FROM users WHERE id = ?", (user,)).fetchone() is None:
+        raise RequestError(Code.INVALID, f"no user {user}", hint=_USER_HINT)
+
+
+def require_group(connection: Connection, name: str) -> None:
+    """Raises RequestError INVALID for a group that is not there."""
+    if connection.execute("SELECT 1 FROM user_groups WHERE id = ?", (name,)).fetchone() is None:
+        raise RequestError(Code.INVALID, f"no group {name}", hint=_GROUP_HINT)
+
+
+def _check_name(what: str, name: str) -> None:
+    if not USER.match(name):
+        text = f'{what}: "{name}" is not a user: 1 to 16 letters, digits, dots and hyphens, no hyphen first'
+        raise RequestError(Code.INVALID, text.replace("a user:", "a group:") if what == "add group" else text)
