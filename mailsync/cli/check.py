@@ -177,11 +177,13 @@ def _rendered(site: Site, templates: Environment, name: str) -> Iterator[Finding
 def _server(site: Site) -> Iterator[Finding]:
     """Connects and logs on, as a mail would, and asks for the scopes and repositories that routes name."""
     from mailsync.client.link import connect
+    from mailsync.client.way import way_of
 
     address = site.server.address
     key, token = read_client_key(site.server.key), read_token(site.server.login)
     try:
-        with connect(address, key, token, random=os.urandom, deadline_seconds=_SECONDS) as link:
+        way = way_of(site.server, os.environ)
+        with connect(address, key, token, random=os.urandom, deadline_seconds=_SECONDS, way=way) as link:
             link.ping()
             for route in site.routes:
                 yield from _scope(site, route, link)
@@ -203,7 +205,7 @@ def _without(address: str, error: MailsyncError) -> str:
 
 def _scope(site: Site, route: Route, link: Link) -> Iterator[Finding]:
     """What of a route's scope the server does not have. The first page tells it all."""
-    from mailsync.client.link import NoScopeError
+    from mailsync.client.failures import NoScopeError
 
     if route.scope is None:
         return

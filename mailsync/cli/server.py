@@ -44,12 +44,6 @@ _EXPORT_HELP = """\
 example:
   mailsync server export --scope US01.LTO > volumes.csv
 """
-_RUN_HELP = """\
-Prints `listening on HOST:PORT` when clients may come; SIGTERM lets the requests in hand finish and ends it.
-
-example:
-  mailsync server run --listen 127.0.0.1:0
-"""
 _LOGIN_HELP = """\
 example:
   mailsync server token add filter2 --out keys/filter2.token
@@ -94,8 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--store", metavar="URL", help=_STORE)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    serve = _leaf(commands, "run", "serve clients until told to stop", _RUN_HELP, _run)
-    serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the site's listen.address; port 0: any")
+    _configure_run(commands)
     load = _leaf(commands, "load", "load volumes from CSV", _LOAD_HELP, _load)
     load.add_argument("file", metavar="FILE", help="CSV, or - for stdin")
     load.add_argument("--strict", action="store_true", help="refuse scopes and repositories that are new")
@@ -137,6 +130,14 @@ def find_listen(arguments: argparse.Namespace) -> Listen:
     if listen is None:
         raise UsageError(f"{path}: has no listen section, so no server runs here", hint="run this on the server's host")
     return listen
+
+
+def _configure_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from mailsync.cli import server_bench, server_run
+
+    server_run.configure(_leaf(commands, "run", "serve clients until told to stop", server_run.HELP, server_run.run))
+    bench = _leaf(commands, "bench", "measure a temporary server", server_bench.HELP, server_bench.run)
+    server_bench.configure(bench)
 
 
 def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -218,27 +219,6 @@ def _scope(text: str) -> Scope:
     if scope is None:
         raise argparse.ArgumentTypeError(f'"{text}" is not CUSTOMER.MEDIA, such as US01.LTO')
     return scope
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    import asyncio
-
-    from mailsync.server.listener import serve
-    from mailsync.server.ring import RingFile
-
-    listen = find_listen(arguments)
-    ring = RingFile(listen.keys)
-    with open_store(arguments) as store:
-        asyncio.run(serve(store, ring, arguments.listen or listen.address, ready=_say_ready, log=_log))
-    return 0
-
-
-def _say_ready(address: str) -> None:
-    print(f"listening on {address}", flush=True)
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _load(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 
 from mailsync.config.definitions import Definitions, read_definitions, unknown_names
 from mailsync.config.keys import read_client_key, read_ring, read_token
-from mailsync.config.ownership import as_owner, other_owner, user_name
+from mailsync.config.ownership import as_owner, other_owner, secret_complaint, secret_hint, user_name
 from mailsync.config.route import SENDER
 from mailsync.config.site import Listen, Site
 from mailsync.core.errors import ConfigurationError
@@ -65,6 +65,8 @@ def inspect_permissions(site: Site) -> Iterator[Finding]:
     definitions = (path for pattern in ("*.yaml", "*.ttidef") for path in site.definitions.glob(pattern))
     for path in (site.path, *sorted(definitions)):
         yield from _mode(path, _OTHERS_WRITE, "lets others change it")
+    if "@" in site.server.proxy:
+        yield from _mode(site.path, _OTHERS, "lets others at the proxy's password")
     for folder in dict.fromkeys((site.state, site.audit.maildir)):
         owner = other_owner(folder)
         if owner:
@@ -83,6 +85,7 @@ def inspect_keys(site: Site) -> Iterator[Finding]:
     yield from _read(read_token, site, "server.login", site.server.login)[1]
     if site.listen is not None:
         yield from _ring(site, site.listen, key)
+    yield from _certificates(site)
 
 
 def inspect_databases(site: Site) -> Iterator[Finding]:
@@ -203,6 +206,29 @@ def _ring(site: Site, listen: Listen, key: ClientKey | None) -> Iterator[Finding
     if key.server and key.server != public_key(ring.static):
         text = f'the key "{key.id}" is for a server with another static key'
         yield Finding(PROBLEM, "keys", str(listen.keys), text, "mailsync server key new writes one for this server")
+
+
+def _certificates(site: Site) -> Iterator[Finding]:
+    """TLS: the server's certificate and its key, and whom a client believes."""
+    import ssl
+
+    offered = site.listen.tls if site.listen is not None else None
+    if offered is not None:
+        complaint = secret_complaint(offered.key)
+        if complaint:
+            yield Finding(PROBLEM, "keys", str(offered.key), complaint, secret_hint(offered.key))
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(offered.certificate, offered.key)
+        except OSError as error:  # ssl's own errors are OSErrors
+            text = f"not a certificate that {offered.key} belongs to: {error.strerror or error}"
+            yield Finding(PROBLEM, "keys", str(offered.certificate), text, "both in PEM, the server's own one first")
+    authority = site.server.tls.authority if site.server.tls is not None else None
+    if authority is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(authority)
+        except OSError as error:
+            text = f"not certificates in PEM: {error.strerror or error}"
+            yield Finding(PROBLEM, "keys", str(authority), text, "server.tls.ca in mailsync.yaml")
 
 
 def _samples(definition: Definition, definitions: Definitions) -> Iterator[Finding]:

@@ -139,7 +139,7 @@ def _attempt(intake: Intake, world: World) -> Ending:
 
 def _tried(intake: Intake, world: World, begun: Run) -> Ending:
     """One attempt at a mail that is to be processed, however it ends."""
-    from mailsync.client.link import OvertakenError
+    from mailsync.client.failures import OvertakenError
 
     if begun.crashes > MOST_CRASHES:
         return _give_up(intake, world, begun, _KILLED, trace=_KILLED)

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from mailsync.client.failures import NoScopeError, ReusedError, StaleError
 from mailsync.client.journal import Chapter, Journal, KeptBatch
-from mailsync.client.link import NoScopeError, ReusedError, StaleError
 from mailsync.config.route import Route
 from mailsync.core.batches import Cause, make_batches
 from mailsync.core.errors import TemporaryError

@@ -108,10 +108,10 @@ class SiteServer:
         from mailsync.client.cache import Cache, cache_name
 
         require_owner(site.state)
-        self._address = site.server.address
+        self._server = site.server
         self._key = read_client_key(site.server.key)
         self._token = read_token(site.server.login)
-        name = cache_name(self._address, self._key, self._token.user)
+        name = cache_name(site.server.address, self._key, self._token.user)
         self._cache = Cache.open(site.state / "cache", name)
         self._link: Link | None = None
         self._spent = (0, 0)
@@ -145,6 +145,8 @@ class SiteServer:
     def _connected(self) -> Link:
         if self._link is None:
             from mailsync.client.link import connect
+            from mailsync.client.way import way_of
 
-            self._link = connect(self._address, self._key, self._token, random=os.urandom)
+            way = way_of(self._server, os.environ)
+            self._link = connect(self._server.address, self._key, self._token, random=os.urandom, way=way)
         return self._link

@@ -140,6 +140,7 @@ CREATE TABLE tokens (
     salt BYTES NOT NULL,
     stored_key BYTES NOT NULL,
     server_key BYTES NOT NULL,
+    kdf TEXT NOT NULL,        -- wire.passwords.format_kdf: of a token, or how a password is protected
     created INTEGER NOT NULL,
     revoked INTEGER NOT NULL  -- Unix seconds, 0 while live
 ) KEYED;

@@ -33,6 +33,7 @@ from mailsync.server.store import (
     LONGEST_DESCRIPTION,
     REPOSITORY_KINDS,
     Flaw,
+    Footing,
     LedgerEntry,
     Loaded,
     LoadFault,
@@ -47,6 +48,7 @@ from mailsync.server.store import (
     TokenUser,
 )
 from mailsync.wire.errors import Code
+from mailsync.wire.passwords import Kdf
 from mailsync.wire.scram import Verifier
 
 
@@ -74,6 +76,14 @@ class SqlStore:
         def read(connection: Connection) -> Page:
             at = sql_scope.find_scope(connection, scope)
             return sql_sync.read_page(connection, at, cursor, repositories_version, limit)
+
+        return self._database.read(read)
+
+    def footing(self, scope: Scope, cursor: Cursor) -> Footing:
+        """As store.Store.footing."""
+
+        def read(connection: Connection) -> Footing:
+            return sql_sync.find_footing(connection, sql_scope.find_scope(connection, scope), cursor)
 
         return self._database.read(read)
 
@@ -208,6 +218,14 @@ class SqlStore:
     def verifier(self, user: str) -> Verifier | None:
         """As store.Store.verifier."""
         return self._database.read(lambda connection: sql_tokens.find_verifier(connection, user))
+
+    def profiles(self) -> tuple[Kdf, ...]:
+        """As store.Store.profiles."""
+        return self._database.read(sql_tokens.find_profiles)
+
+    def set_verifier(self, user: str, verifier: Verifier) -> None:
+        """As store.Store.set_verifier."""
+        self._database.write(lambda connection: sql_tokens.replace_verifier(connection, user, verifier))
 
     def tokens(self) -> tuple[TokenUser, ...]:
         """As store.Store.tokens."""

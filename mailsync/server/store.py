@@ -18,6 +18,7 @@ from mailsync.core.model import Repository, Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
 from mailsync.server.chain import Entry, Head
 from mailsync.wire.errors import Code
+from mailsync.wire.passwords import Kdf
 from mailsync.wire.scram import Verifier
 
 REPOSITORY_KINDS = (  # TapeTrack's types; "" is one that nobody has given yet
@@ -165,6 +166,20 @@ class RunState(NamedTuple):
     audiences: tuple[str, ...] = ()
 
 
+class Footing(NamedTuple):
+    """Where a copy's cursor stands in its scope: `reset` when it must start over, and the scope as it is now.
+
+    `mark` is the first 8 bytes of the hash that its ledger ends in.
+    """
+
+    reset: bool
+    epoch: bytes
+    version: int
+    floor: int
+    mark: bytes
+    repositories_version: int
+
+
 class Stats(NamedTuple):
     """A scope in figures: volumes by target repository, by flag letter; `bytes`: characters of all values."""
 
@@ -186,6 +201,10 @@ class Store(Protocol):
 
         Raises RequestError NO_SUCH_SCOPE.
         """
+        ...
+
+    def footing(self, scope: Scope, cursor: Cursor) -> Footing:
+        """Whether a copy may go on from `cursor`, as `sync` would judge it. Raises RequestError NO_SUCH_SCOPE."""
         ...
 
     def apply(self, batch: Batch, request_hash: bytes, principal: Principal, now: int) -> Outcome:
@@ -289,6 +308,14 @@ class Store(Protocol):
 
     def verifier(self, user: str) -> Verifier | None:
         """What proves the user's token, None for an unknown or revoked one."""
+        ...
+
+    def profiles(self) -> tuple[Kdf, ...]:
+        """How each password is protected: users that do not exist are made to look like one of these."""
+        ...
+
+    def set_verifier(self, user: str, verifier: Verifier) -> None:
+        """Replaces what proves a user's password. Raises RequestError FORBIDDEN for a token, or nobody."""
         ...
 
     def tokens(self) -> tuple[TokenUser, ...]:

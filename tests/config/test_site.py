@@ -217,7 +217,7 @@ server:
   adress: 127.0.0.1:5000
   key: keys/site.key
   login: [keys/filter.token]
-  proxy: http://proxy.example.net:3128
+  user: alice
 listen: {address: nowhere, store: postgresql://db.example.net/tapes}
 routes:
   nightly:
@@ -244,7 +244,7 @@ FAULTS = """\
 mailsync.yaml:2:3: "address" is missing
 mailsync.yaml:2:3: unknown key "adress" in server (did you mean "address"?)
 mailsync.yaml:4:10: "login" must be one value, not a list
-mailsync.yaml:5:10: "proxy" is not in this version
+mailsync.yaml:5:9: "user" is not in this version
 mailsync.yaml:6:9: "keys" is missing
 mailsync.yaml:6:19: "nowhere" is not HOST:PORT (such as 127.0.0.1:5000 or [::1]:5000)
 mailsync.yaml:9:24: "[" is not a filter: "[" is never closed (end the characters with ]; [[] is a bracket itself)
@@ -418,8 +418,8 @@ def test_reading_a_site_and_judging_a_mail_imports_nothing_heavy(made):
     assert done.stdout.split() == ["True"]
 
 
-UNKNOWN = """server: {zzzzzzzz: 1}
-listen: {zzzzzzzz: 1}
+UNKNOWN = """server: {zzzzzzzz: 1, tls: {zzzzzzzz: 1}}
+listen: {zzzzzzzz: 1, tls: {zzzzzzzz: 1}}
 routes:
   a:
     zzzzzzzz: 1
