@@ -35,10 +35,11 @@ COMMANDS = {
     "ping": "reach the server: connection, handshake, round trips",
     "check": "everything that can be wrong before a mail arrives",
     "held": "mails not acted on",
+    "audit": "is the ledger whole: verify",
     "definitions": "how reports are read: list, show, test, explain, convert",
     "server": "run and administer the server",
 }
-LATER = ("lmtp", "pull", "inetd", "schedule", "sign", "replay", "audit", "estimate", "status")
+LATER = ("lmtp", "pull", "inetd", "schedule", "sign", "replay", "estimate", "status")
 TEMPORARY, INTERRUPTED, PIPE_CLOSED = 75, 130, 141
 _EXAMPLE = """\
 example:
