@@ -14,7 +14,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from mailsync.core.model import Mapped
+from mailsync.core.model import Gaps, Mapped
 from mailsync.core.summary import Facts
 
 T = TypeVar("T")
@@ -33,8 +33,8 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def without_rows(mapped: Mapped) -> Mapped:
-    """What is kept of a mapped attachment: all but its records, which are read again from the mail."""
-    return mapped._replace(records=())
+    """What is kept of a mapped attachment: all but its records and gaps, which are read again from the mail."""
+    return mapped._replace(records=(), gaps=Gaps())
 
 
 def facts_to_json(facts: Facts) -> str:
