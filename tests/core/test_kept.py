@@ -127,3 +127,15 @@ def test_a_text_of_another_shape_is_a_value_error(text):
 def test_what_is_no_core_value_is_refused():
     with pytest.raises(TypeError, match="a set is not kept"):
         to_json((set(),))
+
+
+def test_what_was_kept_before_a_field_existed_has_its_default():
+    problem = Problem(Origin("m", "a.csv"), "off", "do this")
+    kept = json.loads(to_json(problem))
+    assert kept.pop() == "do this"
+    assert from_json(Problem, json.dumps(kept)) == problem._replace(hint="")
+    kept.pop()
+    with pytest.raises(ValueError, match="a kept Problem has 1 fields"):
+        from_json(Problem, json.dumps(kept))
+    with pytest.raises(ValueError, match="a kept Problem has 4 fields"):
+        from_json(Problem, json.dumps([*kept, "off", "do this", "more"]))
