@@ -8,8 +8,10 @@ configuration   any fault of mailsync.yaml or a token file     an audience that 
 permissions     secrets, mails, databases open to others       -
 keys            missing, malformed, not fitting the ring       -
 databases       another file in the place of one               -
-definitions     any fault; two with one claim, asked together  the same, where few mails come
-samples         one that gives other records                   -
+definitions     any fault; two with one claim, asked together  the same, where few mails come;
+                                                               routes that name built-in ones
+samples         one that gives other records, or lacks its     -
+                expected file, or is lacking beside one
 templates       one that is missing, or does not render        -
 server          elsewhere and unreachable; it refuses us, or   this host's own, and not running
                 lacks a scope or repository that a route names
@@ -133,6 +135,8 @@ def _asked(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
     """The findings of an area; what of it this user may not even look at is one of them."""
     try:
         yield from findings
+    except ConfigurationError as error:
+        yield from from_error(area, error)
     except OSError as error:
         owner = other_owner(Path(error.filename or "."))
         hint = f"run this as {owner}" if owner else ""
