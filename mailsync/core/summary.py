@@ -40,13 +40,15 @@ class Applied(NamedTuple):
 
     `results` are (volume, result) in the order of the operations, as far as the server has answered; of a volume with
     two operations, the confirmation is the second. `first` and `last` are the versions the changes were given, 0 when
-    there were none.
+    there were none. `entry` and `ledger` are where the scope's ledger stood after the last of them (outcome.Outcome).
     """
 
     plan: Plan
     results: tuple[tuple[str, RowResult], ...]
     first: int
     last: int
+    entry: int = 0
+    ledger: bytes = b""
 
 
 class Unfinished(NamedTuple):

@@ -278,7 +278,8 @@ def _applied(plan: Plan, outcomes: list[Outcome]) -> Applied:
     volumes = [volume for volume, _ in operations_of(plan)]
     changed = [one for one in outcomes if any(row.result is Result.OK for row in one.results)]
     first, last = (changed[0].first, changed[-1].last) if changed else (0, 0)
-    return Applied(plan, tuple(zip(volumes, results, strict=False)), first, last)
+    seen = max(((one.entry, one.ledger) for one in outcomes), default=(0, b""))
+    return Applied(plan, tuple(zip(volumes, results, strict=False)), first, last, *seen)
 
 
 class _NoSuchScope(NamedTuple):

@@ -23,12 +23,13 @@ from mailsync.config.keys import read_client_key, read_token
 from mailsync.config.ownership import require_owner
 from mailsync.config.site import Site
 from mailsync.core.errors import DeadlineError, TemporaryError
-from mailsync.core.model import Scope, Snapshot
+from mailsync.core.model import RunId, Scope, Snapshot
 from mailsync.mail.loop import OwnMarks
 
 if TYPE_CHECKING:
     from mailsync.client.link import Link
     from mailsync.core.outcome import Outcome
+    from mailsync.wire.runs import RunLease
 
 
 class World:
@@ -129,6 +130,26 @@ class SiteServer:
         """The outcome of an encoded batch."""
         with _waiting():
             return self._connected().apply(body)
+
+    def begin_run(self, run: RunId, holder: bytes) -> RunLease:
+        """As lease.Lender.begin_run."""
+        with _waiting():
+            return self._connected().begin_run(run, holder)
+
+    def renew_run(self, run: RunId, holder: bytes) -> bool:
+        """As lease.Lender.renew_run."""
+        with _waiting():
+            return self._connected().renew_run(run, holder)
+
+    def replied(self, run: RunId, holder: bytes, audience: str) -> bool:
+        """As lease.Lender.replied."""
+        with _waiting():
+            return self._connected().replied(run, holder, audience)
+
+    def end_run(self, run: RunId, holder: bytes) -> None:
+        """As lease.Lender.end_run."""
+        with _waiting():
+            self._connected().end_run(run, holder)
 
     def spent(self) -> tuple[int, int]:
         """Application bytes sent and received since this was last asked."""
