@@ -14,9 +14,7 @@ host       host               16 random bytes that name it
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import socket
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +114,9 @@ class Journal:
     @property
     def holder(self) -> bytes:
         """This host's name for the leases of runs: 16 bytes, other ones on another host, also where it is a copy."""
+        import hashlib
+        import socket  # not for duplicates, which end before this
+
         with self._failures():
             (kept,) = self._db.execute("SELECT holder FROM host").fetchone()
         return hashlib.sha256(kept + socket.gethostname().encode()).digest()[:16]
@@ -244,7 +245,7 @@ class Journal:
                     self._db.execute(statement)
             if version < _VERSION:
                 self._db.execute(_HOST)
-                self._db.execute("INSERT INTO host VALUES (?)", (secrets.token_bytes(16),))
+                self._db.execute("INSERT INTO host VALUES (?)", (os.urandom(16),))
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def _insert(self, run: RunId, chapters: tuple[Chapter, ...], batches: tuple[KeptBatch, ...]) -> None:
