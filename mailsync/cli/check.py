@@ -8,8 +8,10 @@ configuration   any fault of mailsync.yaml or a token file     an audience that 
 permissions     secrets, mails, databases open to others       -
 keys            missing, malformed, not fitting the ring       -
 databases       another file in the place of one               -
-definitions     any fault; two with one claim, asked together  the same, where few mails come
-samples         one that gives other records                   -
+definitions     any fault; two with one claim, asked together  the same, where few mails come;
+                                                               routes that name built-in ones
+samples         one that gives other records, or lacks its     -
+                expected file, or is lacking beside one
 templates       one that is missing, or does not render        -
 server          elsewhere and unreachable; it refuses us, or   this host's own, and not running
                 lacks a scope or repository that a route names
@@ -133,6 +135,8 @@ def _asked(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
     """The findings of an area; what of it this user may not even look at is one of them."""
     try:
         yield from findings
+    except ConfigurationError as error:
+        yield from from_error(area, error)
     except OSError as error:
         owner = other_owner(Path(error.filename or "."))
         hint = f"run this as {owner}" if owner else ""
@@ -177,11 +181,13 @@ def _rendered(site: Site, templates: Environment, name: str) -> Iterator[Finding
 def _server(site: Site) -> Iterator[Finding]:
     """Connects and logs on, as a mail would, and asks for the scopes and repositories that routes name."""
     from mailsync.client.link import connect
+    from mailsync.client.way import way_of
 
     address = site.server.address
     key, token = read_client_key(site.server.key), read_token(site.server.login)
     try:
-        with connect(address, key, token, random=os.urandom, deadline_seconds=_SECONDS) as link:
+        way = way_of(site.server, os.environ)
+        with connect(address, key, token, random=os.urandom, deadline_seconds=_SECONDS, way=way) as link:
             link.ping()
             for route in site.routes:
                 yield from _scope(site, route, link)
@@ -203,7 +209,7 @@ def _without(address: str, error: MailsyncError) -> str:
 
 def _scope(site: Site, route: Route, link: Link) -> Iterator[Finding]:
     """What of a route's scope the server does not have. The first page tells it all."""
-    from mailsync.client.link import NoScopeError
+    from mailsync.client.failures import NoScopeError
 
     if route.scope is None:
         return

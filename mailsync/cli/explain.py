@@ -84,7 +84,8 @@ def _document(seen: Foreseen) -> dict[str, Any]:
             "steps": [step for plan in plans for step in _steps(plan)],
         },
         "objections": [
-            {"guard": one.guard, "text": one.text} for one in (decision.facts.objections if decision else ())
+            {"guard": one.guard, "text": one.text, "scope": str(one.scope or "")}
+            for one in (decision.facts.objections if decision else ())
         ],
         "alerts": _findings(summary.alerts if summary else ()),
         "notes": _findings(summary.notes if summary else ()),

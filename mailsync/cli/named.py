@@ -1,4 +1,4 @@
-"""The definition that a command names: one of the site's by its name, or a file by its path."""
+"""The definition that a command names: one of the site's or a built-in one by its name, or a file by its path."""
 
 from __future__ import annotations
 
@@ -14,20 +14,25 @@ if TYPE_CHECKING:
     from mailsync.definition.model import Definition
 
 
+SITE, CATALOGUE, FILE = "site", "catalogue", "file"
+
+
 class Named(NamedTuple):
-    """A definition and the file it is in."""
+    """A definition, the file it is in, and whose it is: `site`, `catalogue` (built in) or `file`."""
 
     definition: Definition
     file: Path
+    whose: str
 
 
 def find_definition(name: str, site: Site | None) -> Named:
-    """The definition: without a site, or with a path, of that file; else the site's. Its notices go to stderr.
+    """The definition: without a site, or with a path, of that file; else the site's, else the built-in one.
+
+    Its notices go to stderr.
 
     Raises UsageError when there is none, ConfigurationError with every fault when it cannot be read.
     """
-    from mailsync.config.definitions import load_definitions, read_definition
-    from mailsync.definition.document import suggestion
+    from mailsync.config.definitions import load_definitions, misnamed, read_definition
 
     if site is None or Path(name).suffix in (".yaml", ".ttidef"):
         faults: list[Fault] = []
@@ -37,9 +42,18 @@ def find_definition(name: str, site: Site | None) -> Named:
             print(f"mailsync: note: {notice}", file=sys.stderr)
         if definition is None:
             raise ConfigurationError(tuple(map(str, faults)), hint="see docs/definitions.md")
-        return Named(definition, Path(name))
+        return Named(definition, Path(name), FILE)
     definitions = load_definitions(site)
-    if name not in definitions.by_name:
-        hint = suggestion(name, definitions.by_name)
+    if not definitions.has(name):
+        hint = misnamed(name, definitions)
         raise UsageError(f'no definition is named "{name}" in {site.definitions}', hint=hint)
-    return Named(definitions.by_name[name], definitions.files[name])
+    whose = SITE if name in definitions.by_name else CATALOGUE
+    return Named(definitions.find(name), definitions.file(name), whose)
+
+
+def find_built_in(name: str) -> Named | None:
+    """The built-in definition of that name, which needs no site; None when there is none."""
+    from mailsync.config.catalogue import Catalogue
+
+    catalogue = Catalogue()
+    return Named(catalogue.definition(name), catalogue.file(name), CATALOGUE) if catalogue.has(name) else None

@@ -44,12 +44,14 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Prints how the server answered. Raises UnreachableError with 69, RefusedError or ForeignProtocolError."""
     from mailsync.client.link import ping
+    from mailsync.client.way import way_of
 
     site = load_site(find_config(arguments.config))
     address = site.server.address if arguments.server is None else _named(arguments.server)
     key = read_client_key(site.server.key)
+    way = way_of(site.server._replace(address=address), os.environ)
     try:
-        result = ping(address, key, random=os.urandom, deadline_seconds=_SECONDS)
+        result = ping(address, key, random=os.urandom, deadline_seconds=_SECONDS, way=way)
     except MailsyncError as error:
         if arguments.json:
             print(json.dumps({"address": address, "answered": False, "error": str(error)}))

@@ -49,12 +49,6 @@ _EXPORT_HELP = """\
 example:
   mailsync server export --scope US01.LTO > volumes.csv
 """
-_RUN_HELP = """\
-Prints `listening on HOST:PORT` when clients may come; SIGTERM lets the requests in hand finish and ends it.
-
-example:
-  mailsync server run --listen 127.0.0.1:0
-"""
 _LOGIN_HELP = """\
 example:
   mailsync server token add filter2 --grant 'US*:write' --out keys/filter2.token
@@ -99,8 +93,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--store", metavar="URL", help=STORE)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    serve = _leaf(commands, "run", "serve clients until told to stop", _RUN_HELP, _run)
-    serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the site's listen.address; port 0: any")
+    _configure_run(commands)
     load = _leaf(commands, "load", "load volumes from CSV", _LOAD_HELP, _load)
     load.add_argument("file", metavar="FILE", help="CSV, or - for stdin")
     load.add_argument(
@@ -155,6 +148,14 @@ def _configure_rest(commands: argparse._SubParsersAction[argparse.ArgumentParser
         part.configure(commands)
 
 
+def _configure_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from mailsync.cli import server_bench, server_run
+
+    server_run.configure(_leaf(commands, "run", "serve clients until told to stop", server_run.HELP, server_run.run))
+    bench = _leaf(commands, "bench", "measure a temporary server", server_bench.HELP, server_bench.run)
+    server_bench.configure(bench)
+
+
 def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from mailsync.cli import server_scopes as scopes
     from mailsync.cli import server_settings
@@ -198,27 +199,6 @@ def _configure_secrets(commands: argparse._SubParsersAction[argparse.ArgumentPar
     _listing(_leaf(actions, "list", "every key's ID", _KEY_HELP, secrets.list_keys))
     revoke = _leaf(actions, "revoke", "take a key out of the ring", _KEY_HELP, secrets.revoke_key)
     revoke.add_argument("id", metavar="ID")
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    import asyncio
-
-    from mailsync.server.listener import serve
-    from mailsync.server.ring import RingFile
-
-    listen = find_listen(arguments)
-    ring = RingFile(listen.keys)
-    with open_store(arguments) as store:
-        asyncio.run(serve(store, ring, arguments.listen or listen.address, ready=_say_ready, log=_log))
-    return 0
-
-
-def _say_ready(address: str) -> None:
-    print(f"listening on {address}", flush=True)
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _load(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from argparse import Namespace
 from mailsync.cli import server
 from mailsync.cli.server_words import hinting
 from mailsync.core.model import Repository, RepositoryId
+from mailsync.server.access import ADMINISTRATOR
 
 _SCOPE = "what is there: mailsync server scope list; how to add one: mailsync server scope add --help"
 _REPOSITORY = "how to add one: mailsync server repository add --help"
@@ -31,7 +32,7 @@ def add_scope(arguments: Namespace) -> int:
 def list_scopes(arguments: Namespace) -> int:
     """Prints every scope."""
     with server.open_store(arguments) as store:
-        found = store.scopes()
+        found = store.scopes(ADMINISTRATOR)
     if arguments.json:
         listed = [
             {

@@ -15,18 +15,20 @@ from mailsync.cli.server_words import group, hinting, leaf, listing
 from mailsync.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from mailsync.server.administration import Login
+    from mailsync.wire.scram import Verifier
 
 _HINT = "who is there: mailsync server user list; how to add one: mailsync server user add --help"
 _LONGEST_PASSWORD = 1024
 _HELP = """\
 The password is asked for, or is the first line of stdin when that is no terminal. It is kept as an Argon2id verifier
 only. A user taken over from a TapeTrack table comes with the MD5 of the password, 32 upper-case hex digits (--md5): it
-is kept under Argon2id, too. Machines use tokens: mailsync server token add.
+is kept under Argon2id, too, until the user's first login with the password itself replaces it. Whoever knows the digest
+may log on with it until then: with --md5 - it is read like a password, and nobody sees it on the command line.
+Machines use tokens: mailsync server token add.
 
 example:
   mailsync server user add ann --email ann@example.com --grant 'US*:read'
-  mailsync server user add bob --md5 < bob.digest
+  mailsync server user add bob --md5 - < bob.digest
   mailsync server user revoke ann
 """
 
@@ -37,7 +39,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     add = leaf(actions, "add", "add a user with a password", _HELP, add_user)
     add.add_argument("user", metavar="USER", help="1 to 16 letters, digits, dots and hyphens")
     add.add_argument("--email", metavar="ADDR", default="", help="the user's address, which no other user has")
-    add.add_argument("--md5", action="store_true", help="what is read is the MD5 of the password")
+    add.add_argument("--md5", metavar="DIGEST", help="the MD5 of the password instead of the password; - reads it")
     add.add_argument("--fips", action="store_true", help="keep it by PBKDF2 instead of Argon2id")
     server_grants.add_option(add)
     listing(leaf(actions, "list", "every user, those with tokens too", _HELP, list_users))
@@ -48,8 +50,8 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
 def add_user(arguments: Namespace) -> int:
     """Adds a user with a password."""
     with server.open_store(arguments) as store, hinting(_HINT):
-        login = _login(arguments)
-        store.add_user(arguments.user, login, int(time.time()), email=arguments.email, grants=arguments.grant)
+        verifier = _verifier(arguments)
+        store.add_user(arguments.user, verifier, int(time.time()), email=arguments.email, grants=arguments.grant)
         print(f"user {arguments.user} added")
         server_grants.tell(store, arguments.user)
     return 0
@@ -79,15 +81,16 @@ def revoke_user(arguments: Namespace) -> int:
     return 0
 
 
-def _login(arguments: Namespace) -> Login:
-    from mailsync.server import passwords
+def _verifier(arguments: Namespace) -> Verifier:
+    from mailsync.wire import passwords, scram
 
-    text = _password()
-    if arguments.md5 and not passwords.is_digest(text):
-        raise UsageError("add user: what was read is not 32 upper-case hex digits", hint=_HINT)
-    kdf = passwords.PBKDF2 if arguments.fips else passwords.ARGON2ID
-    prehash = "md5" if arguments.md5 else "none"
-    return passwords.password_login(text, secrets.token_bytes(16), kdf=kdf, prehash=prehash)
+    by_digest = arguments.md5 is not None
+    text = arguments.md5 if by_digest and arguments.md5 != "-" else _password()
+    if by_digest and not passwords.is_digest(text):
+        raise UsageError("add user: the MD5 is not 32 upper-case hex digits", hint=_HINT)
+    kdf = passwords.FIPS if arguments.fips else passwords.DEFAULT
+    prehash = passwords.MD5 if by_digest else passwords.NO_PREHASH
+    return scram.make_password_verifier(text, secrets.token_bytes(scram.SALT_BYTES), kdf._replace(prehash=prehash))
 
 
 def _password() -> str:

@@ -2,8 +2,7 @@
 
 Strategy (exactly-once.md section 4). A page is committed in one transaction with the cursor it leads to, and only if
 the stored cursor is still the one it was asked with: two filters may share a file, and a kill between two pages costs
-nothing. A copy is usable once a page without `more` is in. Nothing here is precious: a file that is no database is
-deleted and made anew, and `synchronous=NORMAL` may lose commits that are fetched again.
+nothing. A copy is usable once a page without `more` is in.
 
 A snapshot reads in a transaction of its own, so it says the same however often it is read.
 """
@@ -12,37 +11,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, TypeVar
 
-from mailsync.client.link import NoScopeError
+from mailsync.client.cache_file import connect, delete, opened, rebuilt, transaction
+from mailsync.client.failures import NoScopeError
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES
 from mailsync.core.model import Repository, RepositoryId, Scope
 from mailsync.wire.keys import ClientKey
 
-LAYOUT = 1
 T = TypeVar("T")
 ATTEMPTS = 20
-BUSY_SECONDS = 30.0
-_COLUMNS = ", ".join(f"{name} TEXT NOT NULL" for name in FIELD_NAMES)
-_TABLES = f"""
-CREATE TABLE IF NOT EXISTS scopes (
-    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, epoch BLOB NOT NULL, since INTEGER NOT NULL,
-    snap INTEGER NOT NULL, repositories_version INTEGER NOT NULL, complete INTEGER NOT NULL, size INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS repositories (
-    scope INTEGER NOT NULL, id TEXT NOT NULL, description TEXT NOT NULL, kind TEXT NOT NULL, offsite INTEGER NOT NULL,
-    PRIMARY KEY (scope, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS volumes (
-    scope INTEGER NOT NULL, volume TEXT NOT NULL, {_COLUMNS},
-    PRIMARY KEY (scope, volume)) WITHOUT ROWID;
-PRAGMA user_version = {LAYOUT};
-"""
-_STORE = f"INSERT OR REPLACE INTO volumes VALUES (?, ?{', ?' * len(FIELD_NAMES)})"  # noqa: S608 - question marks
+_STORE = f"INSERT INTO volumes VALUES (?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT DO UPDATE SET "  # noqa: S608 - names
+_ALL = _STORE + ", ".join(f"{name} = excluded.{name}" for name in FIELD_NAMES)
+_BUT_TEXT = _STORE + ", ".join(f"{name} = excluded.{name}" for name in FIELD_NAMES if name != "description")
+_CURSOR = "epoch, since, snap, done, mark, at"
 
 
 class Server(Protocol):
@@ -107,7 +94,7 @@ class CachedSnapshot:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            _delete(self._path)
+            delete(self._path)
             raise TemporaryError(
                 f"cache {self._path}: {error}", hint="it was deleted and will be fetched anew"
             ) from error
@@ -127,7 +114,7 @@ class Cache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection = _rebuilt(path, lambda: _opened(path))
+        self._connection = rebuilt(path, lambda: opened(path))
         self._snapshots: list[CachedSnapshot] = []
 
     @classmethod
@@ -166,11 +153,11 @@ class Cache:
 
     def _whole(self, work: Callable[[], T]) -> T:
         """Does the work, once more on an empty file when this one is damaged."""
-        return _rebuilt(self._path, work, again=self._reopen)
+        return rebuilt(self._path, work, again=self._reopen)
 
     def _reopen(self) -> None:
         self._connection.close()
-        self._connection = _opened(self._path)
+        self._connection = opened(self._path)
 
     def _follow(self, server: Server, scope: Scope) -> CachedSnapshot:
         for _ in range(ATTEMPTS):
@@ -193,7 +180,7 @@ class Cache:
     def _begun(self, scope: Scope) -> _Copy:
         found = _find(self._connection, scope)
         if found is None:
-            insert = "INSERT OR IGNORE INTO scopes VALUES (NULL, ?, X'', 0, 0, 0, 0, 0)"
+            insert = "INSERT OR IGNORE INTO scopes VALUES (NULL, ?, X'', 0, 0, 0, X'', 0, 0, 0, 0)"
             self._connection.execute(insert, (str(scope),))
             found = _find(self._connection, scope)
             assert found is not None
@@ -202,21 +189,24 @@ class Cache:
     def _commit(self, asked: _Copy, page: Page) -> bool:
         """Stores a page and its cursor, and True; False when the copy is no longer where the page was asked from."""
         number = asked.number
-        with _transaction(self._connection) as connection:
-            now = connection.execute("SELECT epoch, since, snap FROM scopes WHERE number = ?", (number,)).fetchone()
+        with transaction(self._connection) as connection:
+            query = f"SELECT {_CURSOR} FROM scopes WHERE number = ?"  # noqa: S608 - our own names
+            now = connection.execute(query, (number,)).fetchone()
             if now is None or Cursor(*now) != asked.cursor:
                 return False
             if page.reset:
                 connection.execute("DELETE FROM volumes WHERE scope = ?", (number,))
             gone = ((number, volume) for volume in page.tombstones)
             connection.executemany("DELETE FROM volumes WHERE scope = ? AND volume = ?", gone)
-            connection.executemany(_STORE, ((number, *row) for row in page.rows))
+            kept = frozenset(page.texts_kept)
+            connection.executemany(_ALL, ((number, *row) for row in page.rows if row[0] not in kept))
+            connection.executemany(_BUT_TEXT, ((number, *row) for row in page.rows if row[0] in kept))
             if page.repositories is not None:
                 connection.execute("DELETE FROM repositories WHERE scope = ?", (number,))
                 table = ((number, *repository) for repository in page.repositories)
                 connection.executemany("INSERT INTO repositories VALUES (?, ?, ?, ?, ?)", table)
             connection.execute(
-                "UPDATE scopes SET epoch = ?, since = ?, snap = ?, repositories_version = ?, complete = ?,"
+                f"UPDATE scopes SET ({_CURSOR}) = (?, ?, ?, ?, ?, ?), repositories_version = ?, complete = ?,"  # noqa: S608
                 " size = CASE WHEN ? THEN 0 ELSE (SELECT count(*) FROM volumes WHERE scope = number) END"
                 " WHERE number = ?",
                 (*page.cursor, page.repositories_version, not page.more, page.more, number),
@@ -224,7 +214,7 @@ class Cache:
         return True
 
     def _view(self, scope: Scope) -> CachedSnapshot | None:
-        connection = _connect(self._path)
+        connection = connect(self._path)
         connection.execute("BEGIN")
         copy = _find(connection, scope)
         if copy is None or not copy.complete:
@@ -234,7 +224,7 @@ class Cache:
         return self._snapshots[-1]
 
     def _forget(self, scope: Scope) -> None:
-        with _transaction(self._connection) as connection:
+        with transaction(self._connection) as connection:
             copy = _find(connection, scope)
             if copy is not None:
                 for table, column in (("volumes", "scope"), ("repositories", "scope"), ("scopes", "number")):
@@ -249,65 +239,10 @@ def _changes_nothing(copy: _Copy, page: Page) -> bool:
 
 def _find(connection: sqlite3.Connection, scope: Scope) -> _Copy | None:
     found = connection.execute(
-        "SELECT number, epoch, since, snap, repositories_version, complete, size FROM scopes WHERE name = ?",
+        f"SELECT number, repositories_version, complete, size, {_CURSOR} FROM scopes WHERE name = ?",  # noqa: S608
         (str(scope),),
     ).fetchone()
     if found is None:
         return None
-    number, epoch, since, snap, version, complete, size = found
-    return _Copy(number, Cursor(epoch, since, snap), version, bool(complete), size)
-
-
-def _rebuilt(path: Path, work: Callable[[], T], *, again: Callable[[], None] = lambda: None) -> T:
-    """What `work` returns, tried a second time on a new file when SQLite finds this one damaged."""
-    try:
-        try:
-            return work()
-        except sqlite3.DatabaseError as error:
-            # Its subclasses say something else: a lock, a full disk.
-            if type(error) is not sqlite3.DatabaseError:
-                raise
-            _delete(path)
-            again()
-            return work()
-    except sqlite3.Error as error:
-        raise TemporaryError(f"cache {path}: {error}", hint="it may be deleted at any time") from error
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to the file with this version's tables; a file of another layout gives way to a new one."""
-    connection = _connect(path)
-    (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    if layout not in (0, LAYOUT):
-        connection.close()
-        _delete(path)
-        connection = _connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(_TABLES)
-    return connection
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Made before SQLite does, for this user alone; -wal and -shm inherit the mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    path.chmod(0o600)
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
-
-
-def _delete(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+    number, version, complete, size, *cursor = found
+    return _Copy(number, Cursor(*cursor), version, bool(complete), size)

@@ -9,10 +9,12 @@ runs       run                verdict of the first attempt, state, attempts that
 chapters   plan of one scope  the plan as JSON, the round it belongs to, whether it was dropped as stale
 batches    APPLY              the request byte for byte, then its outcome as JSON
 replies    audience           that the kept reply was handed to sendmail
+host       host               16 random bytes that name it
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +25,8 @@ from mailsync.core.errors import TemporaryError
 from mailsync.core.model import RunId
 
 OPEN, DONE, HELD = "open", "done", "held"
-_VERSION = 1
+_VERSION = 2
+_HOST = "CREATE TABLE host (holder BLOB NOT NULL)"
 _SCHEMA = """
 CREATE TABLE runs (
   run BLOB PRIMARY KEY, mail BLOB NOT NULL, route TEXT NOT NULL, verdict TEXT NOT NULL,
@@ -107,6 +110,16 @@ class Journal:
     def close(self) -> None:
         """Closes the file."""
         self._db.close()
+
+    @property
+    def holder(self) -> bytes:
+        """This host's name for the leases of runs: 16 bytes, other ones on another host, also where it is a copy."""
+        import hashlib
+        import socket  # not for duplicates, which end before this
+
+        with self._failures():
+            (kept,) = self._db.execute("SELECT holder FROM host").fetchone()
+        return hashlib.sha256(kept + socket.gethostname().encode()).digest()[:16]
 
     def open_with(self, mail: bytes) -> Run | None:
         """The open run that was begun with this very mail, or None."""
@@ -226,9 +239,13 @@ class Journal:
         if self._db.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
             return
         with self._transaction():
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
+            if version < _VERSION:
+                self._db.execute(_HOST)
+                self._db.execute("INSERT INTO host VALUES (?)", (os.urandom(16),))
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def _insert(self, run: RunId, chapters: tuple[Chapter, ...], batches: tuple[KeptBatch, ...]) -> None:

@@ -1,80 +1,52 @@
 """A connection to the server for programs that wait: connect, sync, apply, close (blocking sockets, one thread).
 
 AUTH travels with the first request, so the first page is three round trips away (TCP, Noise, and one for both). An
-APPLY waits until the server has proved that it knows the token. What the server says no to becomes an exception:
-
-code               exception          meaning
-201, 204           RefusedError       the login, or what it may do
-301                NoScopeError       there is no such scope for this user
-601, 602, 605      StaleError         nothing was recorded: sync, plan again
-604                ReusedError        the batch was recorded before with other contents; carries that outcome
-606                OvertakenError     a newer report of the same source was applied before; recorded as such
-any other          ServerError        75: try again later, `after_ms` when the server says so
+APPLY waits until the server has proved that it knows the token. What it says no to is in failures.py.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
+from mailsync.client.failures import HungUpError, failed, foreign, refused
 from mailsync.client.line import Line
+from mailsync.client.way import DIRECT, Way
 from mailsync.core.cursor import Cursor, Page
-from mailsync.core.errors import ForeignProtocolError, MailsyncError, RefusedError, TemporaryError, UnreachableError
+from mailsync.core.errors import RefusedError, TemporaryError, UnreachableError
 from mailsync.core.model import Scope
 from mailsync.core.outcome import Outcome
 from mailsync.wire.client_session import ClientSession
 from mailsync.wire.end import RANDOM_BYTES
-from mailsync.wire.errors import Code, ImpostorError, Refusal, RemoteProtocolError
+from mailsync.wire.errors import ImpostorError, RemoteProtocolError
 from mailsync.wire.events import (
     ByeReceived,
     ClientEvent,
     Connected,
     ErrorReceived,
+    LeaseReceived,
+    LoggedIn,
     OutcomeReceived,
     PageReceived,
+    PingAsked,
     PongReceived,
     Refused,
+    ScopesReceived,
+    StatsReceived,
 )
+from mailsync.wire.figures import ScopeFigures, ScopeStats
 from mailsync.wire.keys import ClientKey, Token
-from mailsync.wire.messages import Failure, Sync
+from mailsync.wire.messages import Sync
+from mailsync.wire.passwords import Password
+from mailsync.wire.runs import RunLease, RunStep, RunWord
+from mailsync.wire.scram import SALT_BYTES
 
 DEADLINE_SECONDS = 60.0
-_FOREIGN = "for a TapeTrack server use kind: tmss10sync (not in this version); is the port right?"
-_STALE = frozenset({Code.EPOCH_CHANGED, Code.BASE_TOO_OLD, Code.PLAN_STALE})
-E = TypeVar("E", PageReceived, OutcomeReceived, PongReceived)
-
-
-class ServerError(TemporaryError):
-    """The server could not do it. `after_ms` is how long it asks to be left alone, 0 when it does not say."""
-
-    def __init__(self, code: int, text: str, after_ms: int = 0) -> None:
-        hint = f"the server asks for {after_ms / 1000:g} s before the next attempt" if after_ms else ""
-        super().__init__(f"the server answered {code}: {text}", hint=hint)
-        self.code = code
-        self.text = text
-        self.after_ms = after_ms
-
-
-class StaleError(ServerError):
-    """The plan was made against a state the server has left, or never had: sync, and plan again."""
-
-
-class ReusedError(ServerError):
-    """The batch id is recorded with another request; `outcome` is what became of that one."""
-
-    def __init__(self, text: str, outcome: Outcome) -> None:
-        super().__init__(Code.BATCH_ID_REUSED, text)
-        self.outcome = outcome
-
-
-class OvertakenError(ServerError):
-    """A newer report of the same source was applied before this one; nothing of this one is."""
-
-
-class NoScopeError(RefusedError):
-    """The server has no such scope for this user."""
+YOURS = "yours"
+E = TypeVar("E", PageReceived, OutcomeReceived, LeaseReceived, ScopesReceived, StatsReceived, PongReceived)
 
 
 class PingResult(NamedTuple):
@@ -90,18 +62,19 @@ class PingResult(NamedTuple):
 def connect(  # noqa: PLR0913 - an address, two secrets and the world
     address: str,
     key: ClientKey,
-    token: Token,
+    token: Token | Password,
     *,
     random: Callable[[int], bytes],
     deadline_seconds: float = DEADLINE_SECONDS,
     clock: Callable[[], float] = time.monotonic,
+    way: Way = DIRECT,
 ) -> Link:
     """A link to the server at `HOST:PORT`. The deadline is for each call of the link, this one included.
 
     `random` gives so many random bytes. Raises UnreachableError, RefusedError or ForeignProtocolError.
     """
-    line = Line(address, deadline_seconds, clock)
-    link = Link(line, ClientSession(key=key, token=token, random=random(RANDOM_BYTES)))
+    line = Line(address, deadline_seconds, clock, way)
+    link = Link(line, ClientSession(key=key, token=token, random=random(RANDOM_BYTES)), salt=random(SALT_BYTES))
     try:
         link.greet()
     except BaseException:
@@ -110,41 +83,39 @@ def connect(  # noqa: PLR0913 - an address, two secrets and the world
     return link
 
 
-def ping(
+def ping(  # noqa: PLR0913 - an address, a secret and the world
     address: str,
     key: ClientKey,
     *,
     random: Callable[[int], bytes],
     deadline_seconds: float = DEADLINE_SECONDS,
     clock: Callable[[], float] = time.monotonic,
+    way: Way = DIRECT,
 ) -> PingResult:
     """How the server answers a client that holds the key: TCP, handshake and two PINGs, without logging on.
 
     Raises UnreachableError, RefusedError (the key), or ForeignProtocolError also when it hangs up without a word.
     """
     begun = clock()
-    line = Line(address, deadline_seconds, clock)
+    line = Line(address, deadline_seconds, clock, way)
     reached = clock()
     with Link(line, ClientSession(key=key, token=None, random=random(RANDOM_BYTES))) as link:
         try:
             connected = link.greet()
-        except _HungUpError as error:
-            raise _foreign(address) from error
+        except HungUpError as error:
+            raise foreign(address) from error
         greeted = clock()
         trips = tuple(link.ping() for _ in range(2))
         return PingResult(reached - begun, greeted - reached, trips, connected.compress, connected.version)
 
 
-class _HungUpError(UnreachableError):
-    """The server ended the connection without a word."""
-
-
 class Link:
     """An open connection; use it as a context manager. After an error of the connection itself it is of no more use."""
 
-    def __init__(self, line: Line, session: ClientSession) -> None:
+    def __init__(self, line: Line, session: ClientSession, *, salt: bytes = b"") -> None:
         self._line = line
         self._session = session
+        self._salt = salt
         self._unsent = b""
 
     def __enter__(self) -> Self:
@@ -168,7 +139,7 @@ class Link:
         self._line.send(self._session.start())
         event = self._next()
         if isinstance(event, Refused):
-            raise _refused(self._line.address, event.refusal)
+            raise refused(self._line.address, event.refusal)
         assert isinstance(event, Connected)
         if self._session.has_token:
             self._unsent = self._session.send_auth()
@@ -186,17 +157,55 @@ class Link:
                 event = self._answer(request, PageReceived)
                 cursor, repositories_version = event.page.cursor, event.page.repositories_version
                 last, more = event.last, event.page.more
-                yield event.page
+                try:
+                    yield event.page
+                except GeneratorExit:
+                    self._give_up(request, last=last)
+                    raise
 
     def apply(self, body: bytes) -> Outcome:
         """What became of the batch in `body` (wire.batches.encode_apply)."""
         self._begin()
-        self._send(b"")
-        while not self._session.logged_in:
-            self._expect_login(self._next())
+        self._log_in()
         request, data = self._session.send_apply(body)
         self._send(data)
         return self._answer(request, OutcomeReceived).outcome
+
+    def begin_run(self, run: bytes, holder: bytes) -> RunLease:
+        """Asks for a run (32 bytes) for this process (16 random bytes): yours, busy or done, and how far it is."""
+        return self._tell(RunWord(RunStep.BEGIN, run, holder))
+
+    def renew_run(self, run: bytes, holder: bytes) -> bool:
+        """Keeps the run for another lease; False when somebody else has it by now."""
+        return self._tell(RunWord(RunStep.RENEW, run, holder)).state == YOURS
+
+    def replied(self, run: bytes, holder: bytes, audience: str) -> bool:
+        """Notes that an audience was answered; False when somebody else has the run by now."""
+        return self._tell(RunWord(RunStep.REPLIED, run, holder, audience)).state == YOURS
+
+    def end_run(self, run: bytes, holder: bytes) -> None:
+        """Notes that all of the run is done."""
+        self._tell(RunWord(RunStep.END, run, holder))
+
+    def scopes(self) -> Iterator[ScopeFigures]:
+        """Every scope this user may read, ascending by name."""
+        after, more = "", True
+        while more:
+            self._begin()
+            request, data = self._session.send_scopes(after)
+            self._send(data)
+            found = self._answer(request, ScopesReceived).found
+            yield from found.scopes
+            more = found.more and bool(found.scopes)
+            after = str(found.scopes[-1].scope) if more else ""
+
+    def stats(self, scope: Scope) -> ScopeStats:
+        """A scope in figures."""
+        self._begin()
+        self._log_in()
+        request, data = self._session.send_stats(scope)
+        self._send(data)
+        return self._answer(request, StatsReceived).stats
 
     def ping(self) -> float:
         """Seconds of one round trip."""
@@ -217,6 +226,24 @@ class Link:
         finally:
             self._line.close()
 
+    def _give_up(self, request: int, *, last: bool) -> None:
+        """Spares the line the pages of a sync that nobody wants any more."""
+        if not last and not self._session.closed:
+            with contextlib.suppress(UnreachableError):
+                self._send(self._session.send_cancel(request))
+
+    def _tell(self, word: RunWord) -> RunLease:
+        self._begin()
+        request, data = self._session.send_run(word)
+        self._send(data)
+        return self._answer(request, LeaseReceived).lease
+
+    def _log_in(self) -> None:
+        """Waits until the server has proved that it knows the token."""
+        self._send(b"")
+        while not self._session.logged_in:
+            self._expect_login(self._next())
+
     def _begin(self) -> None:
         self._line.renew()
         if self._session.closed:
@@ -231,25 +258,32 @@ class Link:
         while True:
             event = self._next()
             if isinstance(event, ErrorReceived) and event.request in (0, request):
-                raise _failed(event.failure)
+                raise failed(event.failure)
             # Pages of a sync that was given up may still be on their way: they belong to another request.
             if isinstance(event, wanted) and event.request == request:
                 return event
+            if isinstance(event, PingAsked):
+                self._send(self._session.send_pong(event.request, event.payload))
 
     def _expect_login(self, event: ClientEvent) -> None:
         if isinstance(event, ErrorReceived) and event.request == 0:
-            raise _failed(event.failure)
+            raise failed(event.failure)
+        if isinstance(event, PingAsked):
+            self._send(self._session.send_pong(event.request, event.payload))
 
     def _next(self) -> ClientEvent:
         events = self._seen(self._session.next_events)
         while not events:
             data = self._line.receive()
             if not data:
-                raise _HungUpError(f"server {self._line.address} hung up")
+                raise HungUpError(f"server {self._line.address} hung up")
             events = self._seen(partial(self._session.receive_data, data))
         (event,) = events
         if isinstance(event, ByeReceived):
             raise UnreachableError(f"server {self._line.address} ended the connection: {event.reason or 'no reason'}")
+        # Its answer is waited for by nobody: where it is not taken, the next login tries again.
+        if isinstance(event, LoggedIn) and self._session.upgrade_due:
+            self._line.send(self._session.send_upgrade(self._salt)[1])
         return event
 
     def _seen(self, read: Callable[[], list[ClientEvent]]) -> list[ClientEvent]:
@@ -260,34 +294,5 @@ class Link:
             raise RefusedError(f"{address}: {error}", hint="something else answers in the server's place") from error
         except RemoteProtocolError as error:
             if not self._session.connected:
-                raise _foreign(address) from error
+                raise foreign(address) from error
             raise TemporaryError(f"the connection to server {address} is broken: {error}") from error
-
-
-def _refused(address: str, refusal: int) -> MailsyncError:
-    if refusal == Refusal.BUSY:
-        return ServerError(Code.BUSY, f"{address} has no room for another connection")
-    if refusal == Refusal.VERSION:
-        return ForeignProtocolError(f"server {address} speaks another version", hint="upgrade the older of the two")
-    return RefusedError(f"server {address} refused the key", hint="is the key in its ring, and its own key in yours?")
-
-
-def _foreign(address: str) -> ForeignProtocolError:
-    return ForeignProtocolError(f"what answers at {address} does not speak this protocol", hint=_FOREIGN)
-
-
-def _failed(failure: Failure) -> MailsyncError:
-    code, text, after_ms, outcome = failure
-    if code in _STALE:
-        return StaleError(code, text, after_ms)
-    if code == Code.BATCH_ID_REUSED and outcome is not None:
-        return ReusedError(text, outcome)
-    if code == Code.OVERTAKEN:
-        return OvertakenError(code, text, after_ms)
-    if code == Code.NO_SUCH_SCOPE:
-        return NoScopeError(f"the server refused: {text}", hint="mailsync server scope list")
-    if code == Code.AUTH_FAILED:
-        return RefusedError(f"the server refused the login: {text}", hint="mailsync server token list")
-    if code == Code.FORBIDDEN:
-        return RefusedError(f"the server refused: {text}")
-    return ServerError(code, text, after_ms)

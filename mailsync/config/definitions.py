@@ -1,11 +1,13 @@
 """The site's definitions: every definitions/*.yaml and *.ttidef, and in which order a route asks them.
 
 Strategy: all of them are read, and everything wrong with any of them is told at once; a site with one broken
-definition reads no report, because which definition claims an attachment could depend on the broken one.
+definition reads no report, because which definition claims an attachment could depend on the broken one. Of the
+built-in ones (catalogue.py) those are read that are needed; one of the site's with the same name stands for it.
 
 tier   asked
-1      the definitions the route names
+1      the definitions the route names, the site's or built-in ones
 2      the site's others, but for those without a claim, as every .ttidef is
+3      the built-in ones, but for those whose name the site has
 Two claims within a tier are an error that names both; a higher tier silences the lower ones.
 """
 
@@ -15,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
+from mailsync.config.catalogue import Catalogue
 from mailsync.config.route import Route
 from mailsync.config.site import Site
 from mailsync.config.trees import remembering
@@ -32,16 +35,34 @@ TTIDEF = ".ttidef"
 
 
 class Definitions(NamedTuple):
-    """The site's definitions by name, in the order of their files, and the file of each."""
+    """The site's definitions by name, in the order of their files, and the file of each; and the built-in ones."""
 
     by_name: Mapping[str, Definition]
     files: Mapping[str, Path]
+    catalogue: Catalogue
+
+    def has(self, name: str) -> bool:
+        """True for one of the site's or a built-in one."""
+        return name in self.by_name or self.catalogue.has(name)
+
+    def find(self, name: str) -> Definition:
+        """The site's definition, else the built-in one. Raises ConfigurationError when that is damaged."""
+        return self.by_name[name] if name in self.by_name else self.catalogue.definition(name)
+
+    def file(self, name: str) -> Path:
+        """The file of a definition."""
+        return self.files[name] if name in self.files else self.catalogue.file(name)
 
     def tiers(self, route: Route) -> tuple[tuple[Definition, ...], ...]:
-        """The definitions to ask for a route's attachments: those it names, then the site's others."""
-        named = tuple(self.by_name[name] for name in route.definitions)
+        """The definitions to ask first for a route's attachments: those it names, then the site's others."""
+        named = tuple(map(self.find, route.definitions))
         others = tuple(one for name, one in self.by_name.items() if name not in route.definitions and has_criteria(one))
         return named, others
+
+    def built_in(self, route: Route) -> tuple[Definition, ...]:
+        """The built-in ones to ask when nobody of `tiers` claims an attachment: their claims, `find` has the rest."""
+        asked = {*self.by_name, *route.definitions}
+        return tuple(one for one in self.catalogue.claims if one.name not in asked)
 
 
 def load_definitions(site: Site) -> Definitions:
@@ -58,8 +79,9 @@ def read_definitions(folder: Path) -> tuple[Definitions, tuple[Fault, ...]]:
     faults: list[Fault] = []
     found: dict[str, Definition] = {}
     files: dict[str, Path] = {}
+    state = folder.parent / "state"
     for file in _files(folder, faults):
-        compose = remembering(folder.parent / "state", f"definitions.{file.name}")
+        compose = remembering(state, f"definitions.{file.name}")
         definition = read_definition(file, faults, compose=compose)
         if definition is None:
             continue
@@ -67,7 +89,7 @@ def read_definitions(folder: Path) -> tuple[Definitions, tuple[Fault, ...]]:
             faults.append(Fault(str(file), 0, 0, f'definition "{definition.name}" is in {files[definition.name]} too'))
             continue
         found[definition.name], files[definition.name] = definition, file
-    return Definitions(found, files), tuple(faults)
+    return Definitions(found, files, Catalogue(state)), tuple(faults)
 
 
 def read_definition(
@@ -114,16 +136,28 @@ def _list_reader(folder: Path) -> ReadList:
 
 
 def unknown_names(site: Site, definitions: Definitions) -> tuple[Fault, ...]:
-    """A fault for every definition a route names that the site does not have."""
+    """A fault for every definition a route names that neither the site nor the catalogue has."""
     faults = []
     for route in site.routes:
         line, column = route.places["definitions"]
         for name in route.definitions:
-            if name not in definitions.by_name:
-                hint = suggestion(name, definitions.by_name) if definitions.by_name else f"put {name}.yaml there"
+            if not definitions.has(name):
                 text = f'route "{route.name}": no definition "{name}" in {site.definitions}'
-                faults.append(Fault(str(site.path), line, column, text, hint))
+                faults.append(Fault(str(site.path), line, column, text, misnamed(name, definitions)))
     return tuple(faults)
+
+
+def misnamed(name: str, definitions: Definitions) -> str:
+    """What to do about a name that nobody has: one that is close, the site's first, else those the site has."""
+    import difflib
+
+    for known in (list(definitions.by_name), definitions.catalogue.names):
+        close = difflib.get_close_matches(name, known, n=1)
+        if close:
+            return f'did you mean "{close[0]}"?'
+    if not definitions.by_name:
+        return f"put {name}.yaml there; the built-in ones: mailsync definitions list"
+    return suggestion(name, definitions.by_name)
 
 
 def _files(folder: Path, faults: list[Fault]) -> list[Path]:

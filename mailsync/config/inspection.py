@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 
 from mailsync.config.definitions import Definitions, read_definitions, unknown_names
 from mailsync.config.keys import read_client_key, read_ring, read_token
-from mailsync.config.ownership import as_owner, other_owner, user_name
+from mailsync.config.ownership import as_owner, other_owner, secret_complaint, secret_hint, user_name
 from mailsync.config.route import SENDER
 from mailsync.config.site import Listen, Site
 from mailsync.core.errors import ConfigurationError
@@ -65,6 +65,8 @@ def inspect_permissions(site: Site) -> Iterator[Finding]:
     definitions = (path for pattern in ("*.yaml", "*.ttidef") for path in site.definitions.glob(pattern))
     for path in (site.path, *sorted(definitions)):
         yield from _mode(path, _OTHERS_WRITE, "lets others change it")
+    if "@" in site.server.proxy:
+        yield from _mode(site.path, _OTHERS, "lets others at the proxy's password")
     for folder in dict.fromkeys((site.state, site.audit.maildir)):
         owner = other_owner(folder)
         if owner:
@@ -83,6 +85,7 @@ def inspect_keys(site: Site) -> Iterator[Finding]:
     yield from _read(read_token, site, "server.login", site.server.login)[1]
     if site.listen is not None:
         yield from _ring(site, site.listen, key)
+    yield from _certificates(site)
 
 
 def inspect_databases(site: Site) -> Iterator[Finding]:
@@ -113,8 +116,9 @@ def inspect_definitions(site: Site | None, folder: Path) -> Iterator[Finding]:
         unknown = unknown_names(site, definitions)
         yield from from_faults("definitions", unknown)
         yield from () if unknown else _same_claims(site, definitions)
-    for definition in definitions.by_name.values():
-        yield from _samples(definition, definitions)
+        yield from _built_in(site, definitions)
+    for name, definition in definitions.by_name.items():
+        yield from _samples(definition, definitions.files[name])
 
 
 def inspect_time_zones(site: Site) -> Iterator[Finding]:
@@ -188,7 +192,18 @@ def _same_claims(site: Site, definitions: Definitions) -> Iterator[Finding]:
     for (first, second), level in levels.items():
         text = f'claims what "{first}" claims: an attachment that both claim is read by neither'
         hint = "make the claim of one of them more precise"
-        yield Finding(level, "definitions", str(definitions.files[second]), text, hint)
+        yield Finding(level, "definitions", str(definitions.file(second)), text, hint)
+
+
+def _built_in(site: Site, definitions: Definitions) -> Iterator[Finding]:
+    """Which routes read with a built-in definition: an upgrade may change it, and none of the site's stands for it."""
+    for route in site.routes:
+        names = [name for name in route.definitions if name not in definitions.by_name and definitions.has(name)]
+        if names:
+            line, column = route.places["definitions"]
+            text = f'route "{route.name}" names built-in definitions: {", ".join(names)}'
+            hint = f"to keep one as it is now: mailsync definitions show {names[0]} > definitions/{names[0]}.yaml"
+            yield Finding(NOTE, "definitions", f"{site.path}:{line}:{column}", text, hint)
 
 
 def _ring(site: Site, listen: Listen, key: ClientKey | None) -> Iterator[Finding]:
@@ -205,20 +220,46 @@ def _ring(site: Site, listen: Listen, key: ClientKey | None) -> Iterator[Finding
         yield Finding(PROBLEM, "keys", str(listen.keys), text, "mailsync server key new writes one for this server")
 
 
-def _samples(definition: Definition, definitions: Definitions) -> Iterator[Finding]:
-    """NAME.sample.* beside NAME.yaml, each compared with NAME.expected.json."""
-    from mailsync.definition.samples import sample_differences
+def _certificates(site: Site) -> Iterator[Finding]:
+    """TLS: the server's certificate and its key, and whom a client believes."""
+    import ssl
+
+    offered = site.listen.tls if site.listen is not None else None
+    if offered is not None:
+        complaint = secret_complaint(offered.key)
+        if complaint:
+            yield Finding(PROBLEM, "keys", str(offered.key), complaint, secret_hint(offered.key))
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(offered.certificate, offered.key)
+        except OSError as error:  # ssl's own errors are OSErrors
+            text = f"not a certificate that {offered.key} belongs to: {error.strerror or error}"
+            yield Finding(PROBLEM, "keys", str(offered.certificate), text, "both in PEM, the server's own one first")
+    authority = site.server.tls.authority if site.server.tls is not None else None
+    if authority is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(authority)
+        except OSError as error:
+            text = f"not certificates in PEM: {error.strerror or error}"
+            yield Finding(PROBLEM, "keys", str(authority), text, "server.tls.ca in mailsync.yaml")
+
+
+def _samples(definition: Definition, file: Path) -> Iterator[Finding]:
+    """The samples beside the file, each compared with its expected JSON."""
+    from mailsync.definition.samples import pair_samples, sample_differences
     from mailsync.tables.reader import read_table
 
-    file = definitions.files[definition.name]
-    expected = file.with_name(f"{file.stem}.expected.json")
-    for sample in sorted(file.parent.glob(f"{file.stem}.sample.*")):
-        if not expected.exists():
-            yield Finding(PROBLEM, "samples", str(sample), f"there is no {expected.name} to compare with")
+    paired = pair_samples(file.stem, (one.name for one in file.parent.iterdir()))
+    for name in paired.alone:
+        text = "there is no sample to compare with it"
+        yield Finding(PROBLEM, "samples", str(file.with_name(name)), text, "remove it, or put the sample beside it")
+    for name, expected in paired.samples:
+        sample, wanted = file.with_name(name), file.with_name(expected)
+        if not wanted.exists():
+            hint = f"mailsync definitions test {definition.name} {sample} prints what it would hold"
+            yield Finding(PROBLEM, "samples", str(sample), f"there is no {expected} to compare with", hint)
         elif sample.stat().st_size > MAX_SAMPLE:
             yield Finding(PROBLEM, "samples", str(sample), f"larger than {MAX_SAMPLE} bytes")
         else:
-            wanted = expected.read_text(encoding="utf-8")
-            content = sample.read_bytes()
-            for text in sample_differences(definition, sample.name, content, wanted, read=read_table):
-                yield Finding(PROBLEM, "samples", str(sample), text, f"mend {file.name}, or {expected.name}")
+            text = wanted.read_text(encoding="utf-8")
+            for said in sample_differences(definition, name, sample.read_bytes(), text, read=read_table):
+                yield Finding(PROBLEM, "samples", str(sample), said, f"mend {file.name}, or {expected}")

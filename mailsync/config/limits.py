@@ -28,9 +28,10 @@ UNPACK_KEYS = (
     "archive_ratio",
     "archive_members",
     "archive_depth",
+    "archive_memory",
 )
 ROW_KEYS = ("rows", "cells", "cell", "scopes", "problems")
-_SIZES = ("header_bytes", "mail_unpacked")
+_SIZES = ("header_bytes", "mail_unpacked", "archive_memory")
 _MOST = 10**12
 
 

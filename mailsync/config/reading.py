@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mailsync.config.later import SERVER, SITE, refuse_later
 from mailsync.config.limits import read_limits
+from mailsync.config.outside import read_listen_tls, read_proxy, read_server_tls
 from mailsync.config.routes import read_routes
 from mailsync.config.site import Audit, Listen, Server, Site
 from mailsync.definition.document import Fault, Section
@@ -71,6 +72,8 @@ def _server(section: Section, folder: Path) -> Server:
         address=_address(section, least_port=1),
         key=_path(section, "key", folder),
         login=_path(section, "login", folder),
+        tls=read_server_tls(section, folder),
+        proxy=read_proxy(section),
     )
     section.finish("server")
     return server
@@ -81,6 +84,7 @@ def _listen(section: Section, folder: Path) -> Listen:
         address=_address(section, least_port=0),
         store=_store(section, folder),
         keys=_path(section, "keys", folder),
+        tls=read_listen_tls(section, folder),
     )
     section.finish("listen")
     return listen

@@ -31,7 +31,8 @@ class Route(NamedTuple):
     `repositories` maps what reports call a place to its Repository-ID. `expect_every` is in seconds, 0 = never
     expected. `timezone` is an IANA name (`check` looks it up; planning does when a report needs it). `places` has line
     and column, in the site's file, of the values that only later are found to be wrong: the keys of PLACED, and
-    `audiences.NAME`, which is the audience's template or, where it names none, the audience.
+    `audiences.NAME`, which is the audience's template or, where it names none, the audience. `forwarded` is `read` or
+    `refuse`: what becomes of reports in forwarded mails.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Route(NamedTuple):
     audiences: tuple[Audience, ...]
     reply_from: str
     places: Mapping[str, tuple[int, int]]
+    forwarded: str = "read"

@@ -20,6 +20,7 @@ from mailsync.mail.verdict import Matcher, RouteRule
 
 MATCH = ("recipient", "from", "subject")
 WHEN = ("always", "change", "problem", "failure", "never")
+FORWARDED = ("read", "refuse")
 TEMPLATES = ("operator", "courier", "auditor")  # an audience of such a name gets the template of its name
 # A set of characters rather than a pattern: every mail reads the site, and compiling a pattern costs it time.
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
@@ -67,6 +68,7 @@ def _route(name: str, section: Section, tokens: Mapping[str, tuple[str, ...]]) -
         audiences=tuple(audience for audience, _ in audiences),
         reply_from=_reply_from(section, recipient),
         places=places,
+        forwarded=section.choice("forwarded", FORWARDED, "read"),
     )
     section.finish(f'route "{name}"')
     return route

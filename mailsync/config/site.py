@@ -27,12 +27,32 @@ FILE_NAME = "mailsync.yaml"
 SYSTEM_FOLDER = Path("/etc/mailsync")
 
 
+class ServerTls(NamedTuple):
+    """TLS to the server. Who signs its certificate, or the SHA-256 of the one it has; neither: the system's list."""
+
+    authority: Path | None
+    pinned: str
+
+
 class Server(NamedTuple):
-    """How this host reaches the server: `HOST:PORT`, the client's key file, the login's token file."""
+    """How this host reaches the server: `HOST:PORT`, the client's key file, the login's token file.
+
+    `proxy` is a URL, `environment`, or empty.
+    """
 
     address: str
     key: Path
     login: Path
+    tls: ServerTls | None = None
+    proxy: str = ""
+
+
+class ListenTls(NamedTuple):
+    """TLS at the server: `allowed` or `required`, the certificate with its chain, its private key."""
+
+    mode: str
+    certificate: Path
+    key: Path
 
 
 class Listen(NamedTuple):
@@ -41,6 +61,7 @@ class Listen(NamedTuple):
     address: str
     store: str
     keys: Path
+    tls: ListenTls | None = None
 
 
 class Audit(NamedTuple):

@@ -23,7 +23,9 @@ _DIGEST = 32
 _LAYOUT = f"1 {sys.implementation.cache_tag}"
 
 
-def remembering(state: Path, name: str) -> Callable[[str], Tree | Flaw]:
+def remembering(
+    state: Path, name: str, *, compose: Callable[[str], Tree | Flaw] = compose
+) -> Callable[[str], Tree | Flaw]:
     """A way to compose the text of the file `name` that remembers in the cache under a site's state folder."""
     folder = state / "cache" / "trees"
     kept = folder / f"{name}.tree"

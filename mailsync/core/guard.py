@@ -4,12 +4,16 @@ objection            when
 min_rows             the report has fewer records than it says
 max_share_problems   more than this share of its rows have problems
 max_share_moved      more than `always_allowed` volumes, and more than this share of the scope, would get another target
+
+The first two are about the report, and stop all of it. The last is about one scope, and stops that alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+from mailsync.core.model import Scope
 
 if TYPE_CHECKING:
     # The limits are read with the site, for every mail; plans are made for few of them.
@@ -27,10 +31,14 @@ class Guards(NamedTuple):
 
 
 class Objection(NamedTuple):
-    """Why a plan is not applied: the guard's name, which is its setting's, and the sentence for people."""
+    """Why a plan is not applied: the guard's name, which is its setting's, and the sentence for people.
+
+    `scope` is the one that is stopped; None: all of the report.
+    """
 
     guard: str
     text: str
+    scope: Scope | None = None
 
 
 def objections(mapped: Sequence[Mapped], plans: Sequence[Plan], guards: Guards) -> tuple[Objection, ...]:
@@ -54,5 +62,10 @@ def objections(mapped: Sequence[Mapped], plans: Sequence[Plan], guards: Guards) 
                 f"{moved} of the {plan.size} volumes of {plan.scope} would get another target, "
                 f"more than max_share_moved: {guards.max_share_moved:g}"
             )
-            found.append(Objection("max_share_moved", text))
+            found.append(Objection("max_share_moved", text, plan.scope))
     return tuple(found)
+
+
+def stopped(objections: Iterable[Objection], scope: Scope) -> bool:
+    """True when one of the objections stops the scope."""
+    return any(one.scope in (None, scope) for one in objections)

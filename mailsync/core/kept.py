@@ -2,7 +2,8 @@
 
 Strategy: a NamedTuple is written as the list of its fields, in order; bytes as hexadecimal, an enum as its value.
 What a list means is told by the annotations of the kind it is read as, so a text is read as nothing else: one that
-does not fit is a ValueError. Sequences come back as tuples.
+does not fit is a ValueError. A run that is open while mailsync is upgraded is read back too: what was written before a
+field existed gets its default. Sequences come back as tuples.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from mailsync.core.model import Mapped
+from mailsync.core.model import Gaps, Mapped
 from mailsync.core.summary import Facts
 
 T = TypeVar("T")
@@ -33,8 +34,8 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def without_rows(mapped: Mapped) -> Mapped:
-    """What is kept of a mapped attachment: all but its records, which are read again from the mail."""
-    return mapped._replace(records=())
+    """What is kept of a mapped attachment: all but its records and gaps, which are read again from the mail."""
+    return mapped._replace(records=(), gaps=Gaps())
 
 
 def facts_to_json(facts: Facts) -> str:
@@ -78,9 +79,16 @@ def _reader(kind: Any) -> _Read:  # noqa: ANN401 - an annotation: a class, a New
 def _named_reader(kind: Any) -> _Read:  # noqa: ANN401 - a NamedTuple; there is no type for that
     hints = get_type_hints(kind)
     readers = tuple(_reader(hints[field]) for field in kind._fields)
+    defaults = tuple(kind._field_defaults.values())
+    least = len(readers) - len(defaults)
 
     def read(value: Any) -> Any:  # noqa: ANN401 - what JSON held, and what it means
-        return kind._make(reader(one) for reader, one in zip(readers, _listed(value, kind.__name__), strict=True))
+        values = _listed(value, kind.__name__)
+        if not least <= len(values) <= len(readers):
+            raise ValueError(f"a kept {kind.__name__} has {len(values)} fields, and {len(readers)} are known")
+        # Written before the fields at its end existed: they have a default, as every field that is added has.
+        rest = defaults[len(values) - least :]
+        return kind._make((*(reader(one) for reader, one in zip(readers, values, strict=False)), *rest))
 
     return read
 

@@ -51,6 +51,15 @@ class Total(NamedTuple):
     wrong: str = "problem"
 
 
+class PrintedTwice(NamedTuple):
+    """Lists that say what others of the report say: those under a section's title that `title` is found in, where
+    `where` is found in any line of the report.
+    """
+
+    title: Expression
+    where: Expression
+
+
 class Split(NamedTuple):
     """The column (by number from 1, or by caption) whose cells hold several values with `at` between them."""
 
@@ -64,11 +73,12 @@ class Layout(NamedTuple):
 
     Lines: `prefix` is taken off every one, then with `control` its first character is ANSI carriage control;
     `page_lines` are left out on top of every page; `sections` are titles whose named groups are sources of the rows
-    that follow; `totals` are checked. Kinds: `until` ends a ruled table, whose rows begin in lines that fill the
-    column `wrapped`; records have `label: value` lines around `separator`, or `patterns`, and begin at `begins` or
-    take `lines`; `others` is what lines without a pattern are. `title` and `number` choose among several tables.
-    `path` leads to the rows of JSON. `wanted` captions are those without which a table is another one, `welcome` ones
-    may be missing.
+    that follow; lists that are `printed_twice` are left out; `totals` are checked. Kinds: `until` ends a ruled table,
+    whose rows begin in lines that fill the column `wrapped`; records have `label: value` lines around `separator`, or
+    `patterns`, and begin at `begins` or take `lines`; `others` is what lines without a pattern are. `title` and
+    `number` choose among several tables; `empty` is what a page of HTML says instead of a table without rows. `path`
+    leads to the rows of JSON. `wanted` captions are those without which a table is another one, `welcome` ones may be
+    missing.
     """
 
     kind: str = "delimited"
@@ -94,3 +104,5 @@ class Layout(NamedTuple):
     path: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
     welcome: tuple[str, ...] = ()
+    printed_twice: PrintedTwice | None = None
+    empty: tuple[Matcher, ...] = ()

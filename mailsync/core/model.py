@@ -71,7 +71,10 @@ class Problem(NamedTuple):
 
 
 class Attachment(NamedTuple):
-    """One decoded leaf of a mail. `path` names it for people; `depth` counts the enclosing forwarded mails."""
+    """One decoded leaf of a mail. `path` names it for people; `depth` counts the enclosing forwarded mails.
+
+    `html` belongs to a mail's own text: what the mail says in HTML beside it. The two are read as one (claim.py).
+    """
 
     path: str
     content: bytes
@@ -79,6 +82,7 @@ class Attachment(NamedTuple):
     charset: str
     depth: int
     body: bool
+    html: Attachment | None = None
 
 
 class Repository(NamedTuple):
@@ -152,12 +156,19 @@ class Count(NamedTuple):
     rows: int
 
 
+class Gaps(NamedTuple):
+    """What an inventory's records lack: the volumes that its refused rows name, and why more may be missing."""
+
+    named: tuple[tuple[Scope, tuple[str, ...]], ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
 class Mapped(NamedTuple):
     """What a definition made of one attachment. read = recorded + sum(skipped) + refused; nothing else is dropped.
 
     `problems` holds the first of them up to the caller's bound, `unlisted` counts those beyond it; `refused` counts all
     refused rows, and one problem may refuse them all. `notes` are things worth telling that refused nothing (a charset
-    guessed, a duplicate row that agrees).
+    guessed, a duplicate row that agrees). `gaps` are of inventories only, and not kept.
     """
 
     attachment: str
@@ -171,6 +182,7 @@ class Mapped(NamedTuple):
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     unlisted: int = 0
+    gaps: Gaps = Gaps()
 
 
 class Snapshot(Protocol):

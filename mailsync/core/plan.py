@@ -12,11 +12,12 @@ Every leaf of the decision, per row of the report (`-` = nothing to do):
                                   another field     SET
                                   repository, l     SKIP the move, the other fields go on
                                   ... still there   CANCEL the move that was under way (sets the target back)
-                                  ... confirms      SEEN there: the target follows
                                   ... otherwise     MOVE (sets the *target*)
-    definition confirms, listed where its target is, not yet confirmed there        CONFIRM
-    definition confirms, listed elsewhere than its target                           alert
-    not listed in the inventory of a repository that it is in and is to stay in     alert
+    a list says where the volume is (inventory.py has the tables):
+    its target, not yet confirmed there             CONFIRM, if the list confirms
+    elsewhere, and not where it is to leave         SEEN there: the target follows; CONFIRM too, if the list confirms;
+                                                    an alert
+    not listed where it should be                   alert
 
 A repository is said by its ID, or by its description where only one of the scope is described so. A change rule looks
 at the repository that is proposed, the target and the current one, where the proposed one is not the target.
@@ -31,8 +32,10 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
+from mailsync.core.described import with_ids
 from mailsync.core.fields import FIELD_BY_NAME, Kind, same_value
-from mailsync.core.model import Count, Origin, Problem, Records, Repository, Scope, Snapshot, Value
+from mailsync.core.inventory import Lists, Watch
+from mailsync.core.model import Count, Origin, Problem, Records, Scope, Snapshot, Value
 
 # Looking a volume up costs as much as going over this many in passing.
 _FEW = 10
@@ -80,22 +83,21 @@ class ChangeRule(NamedTuple):
 
 
 class PlanRules(NamedTuple):
-    """What definition and route say about planning.
+    """What definitions and route say about planning: which attachments are `lists` that say where volumes are.
 
-    `inventory_of` is the repository a complete list speaks for; `confirms` means that a listed volume was scanned.
     Of `changes`, the first that says so leaves a volume alone.
     """
 
     add_unknown: bool = False
-    confirms: bool = False
-    inventory_of: str = ""
+    lists: Lists = Lists()
     changes: tuple[ChangeRule, ...] = ()
 
 
 class Plan(NamedTuple):
     """What to do about one scope. `base` is the version of `epoch` it was made against, `listed` the rows it read.
 
-    `left_alone` counts the rows that change rules apply to; nothing else is said of them.
+    `left_alone` counts the rows that change rules apply to; nothing else is said of them. `alerts` are the first of
+    them, `more_alerts` counts those beyond.
     """
 
     scope: Scope
@@ -108,25 +110,28 @@ class Plan(NamedTuple):
     problems: tuple[Problem, ...]
     alerts: tuple[Problem, ...]
     left_alone: tuple[Count, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    more_alerts: int = 0
 
 
 def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
     """The plan that makes `snapshot` say what `records` say. Its steps are sorted; row order does not matter."""
-    records = _identified(records, snapshot.repositories)
-    draft = _Draft(records, snapshot.repositories, rules)
+    records = with_ids(records, snapshot.repositories)
+    watch = Watch(records, snapshot.repositories, rules.lists)
+    draft = _Draft(records, snapshot.repositories, rules, watch)
     pending: dict[str, int] = dict(zip(records.volumes, range(len(records.volumes)), strict=True))
     # A repository's confirmation and the locks of a volume are read beside the fields the report speaks of.
     columns = (*records.fields, "flags", "repository", "confirmed_repository", "current_repository")
     width = len(records.fields)
     unchanged = 0
-    values = records.values
-    for row in _rows(snapshot, columns, pending, rules):
+    values, idle = records.values, watch.idle
+    for row in _rows(snapshot, columns, pending, every=watch.inventories):
         index = pending.pop(row[0], None)
         if index is None:
-            draft.unmentioned(row[0], target=row[width + 2], current=row[width + 4])
+            watch.unlisted(row[0], target=row[width + 2], current=row[width + 4])
             continue
         # The common case by far is a volume that already is as the report says.
-        if not rules.confirms and row[1 : width + 1] == values[index]:
+        if idle and row[1 : width + 1] == values[index]:
             unchanged += 1
             continue
         unchanged += draft.known(index, row)
@@ -141,18 +146,20 @@ def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
         unchanged=unchanged,
         steps=tuple(sorted(draft.steps, key=_step_order)),
         problems=tuple(sorted(draft.problems, key=_problem_order)),
-        alerts=tuple(sorted(draft.alerts, key=lambda alert: alert.text)),
+        alerts=tuple(sorted(watch.alerts, key=lambda alert: alert.text)),
         left_alone=tuple(Count(reason, rows) for reason, rows in sorted(draft.left_alone.items())),
+        notes=tuple(watch.notes()),
+        more_alerts=watch.more_alerts,
     )
 
 
 def _rows(
-    snapshot: Snapshot, columns: tuple[str, ...], listed: Mapping[str, int], rules: PlanRules
+    snapshot: Snapshot, columns: tuple[str, ...], listed: Mapping[str, int], *, every: bool
 ) -> Iterable[tuple[str, ...]]:
-    """The volumes to compare: only those listed where few are, unless what is not listed means something too."""
-    if rules.inventory_of or len(listed) * _FEW > snapshot.size:
+    """The volumes to compare: `every` one, or only those listed where few are."""
+    if every or len(listed) * _FEW > snapshot.size:
         return snapshot.rows(columns)
-    return snapshot.lookup(tuple(listed), columns)
+    return snapshot.lookup(sorted(listed), columns)
 
 
 def plan_id(digest: str, plans: Iterable[Plan]) -> str:
@@ -174,16 +181,25 @@ def moved_volumes(plan: Plan) -> int:
     return sum(1 for step in plan.steps if step.action in TARGETING)
 
 
+class _Held(NamedTuple):
+    """What the server says of a volume beside the fields that the report speaks of."""
+
+    flags: str
+    target: str
+    confirmed: str
+    current: str
+
+
 class _Draft:
     """A plan in the making: what `make_plan` gathers row by row."""
 
-    def __init__(self, records: Records, repositories: Mapping[str, object], rules: PlanRules) -> None:
+    def __init__(self, records: Records, repositories: Mapping[str, object], rules: PlanRules, watch: Watch) -> None:
         self.records = records
         self.repositories = repositories
         self.rules = rules
+        self.watch = watch
         self.steps: list[Step] = []
         self.problems: list[Problem] = []
-        self.alerts: list[Problem] = []
         self.left_alone: Counter[str] = Counter()
         self._compare: tuple[Callable[[str, str], bool], ...] = tuple(
             _comparison(FIELD_BY_NAME[name].kind) for name in records.fields
@@ -196,20 +212,21 @@ class _Draft:
         if not self._repository_exists(index, wanted):
             return 0
         volume, origin = row[0], self.records.origin(index)
-        flags, current = row[len(fields) + 1], row[len(fields) + 4]
-        reason = self._left_alone(wanted, target=row[len(fields) + 2], current=current)
+        held = _Held(*row[len(fields) + 1 :])
+        seen = self._seen(index, wanted)
+        reason = self._left_alone(seen or self._said(wanted), held)
         if reason is not None:
             self.left_alone[reason] += 1
             return 0
         before = len(self.steps)
         for name, same, now, want in zip(fields, self._compare, row[1:], wanted, strict=False):
-            if want is None or same(now, want):
+            if want is None or same(now, want) or (name == "repository" and seen):
                 continue
-            place = current if name == "repository" else ""
-            action, reason = self._action(name, flags, stays=bool(place) and place == want)
+            place = held.current if name == "repository" else ""
+            action, reason = self._action(name, held.flags, stays=bool(place) and place == want)
             self.steps.append(Step(volume, name, action, now, want, reason, origin, place))
-        if self.rules.confirms:
-            self._confirm(volume, wanted, row[len(fields) + 2 :], origin)
+        if seen:
+            self._locate(index, volume, seen, held)
         return int(len(self.steps) == before)
 
     def unknown(self, index: int) -> None:
@@ -221,26 +238,28 @@ class _Draft:
             hint = "add it there, or set add_unknown: true in the route"
             self.problems.append(Problem(origin, text, hint))
         elif self._repository_exists(index, wanted):
-            said = [(name, want) for name, want in zip(records.fields, wanted, strict=True) if want]
-            for name, want in said or [("description", "")]:
+            said = {name: want for name, want in zip(records.fields, wanted, strict=True) if want}
+            seen = self._seen(index, wanted)
+            said |= {"repository": seen} if seen else {}
+            for name, want in (said or {"description": ""}).items():
                 self.steps.append(Step(volume, name, Action.ADD, "", want, "unknown volume", origin))
+            if seen and self.watch.listing(records.which[index]).confirms:
+                self._confirm(volume, "", seen, origin)
 
-    def unmentioned(self, volume: str, *, target: str, current: str) -> None:
-        """Notes a volume that the report does not list; only an inventory makes that mean something.
+    def _said(self, wanted: tuple[Value, ...]) -> Value:
+        """The repository a row says."""
+        return wanted[self._place] if self._place >= 0 else None
 
-        One that is still on its way there is not missing.
-        """
-        if self.rules.inventory_of and target == self.rules.inventory_of == (current or target):
-            text = f"volume {self.records.scope}.{volume} should be in {target} and is not listed"
-            self.alerts.append(Problem(Origin(*self.records.places[0]), text))
+    def _seen(self, index: int, wanted: tuple[Value, ...]) -> str:
+        """Where the row says that its volume is; empty when it says no such thing."""
+        return self.watch.listing(self.records.which[index]).seen(self._said(wanted))
 
-    def _left_alone(self, wanted: tuple[Value, ...], *, target: str, current: str) -> str | None:
+    def _left_alone(self, proposed: Value, held: _Held) -> str | None:
         """Why a change of repository is left alone, None when it is not."""
-        proposed = wanted[self._place] if self._place >= 0 else None
-        if proposed is None or proposed == target:
+        if proposed is None or proposed == held.target:
             return None
         for rule in self.rules.changes:
-            if rule.proposed(proposed) and rule.target(target) and rule.current(current):
+            if rule.proposed(proposed) and rule.target(held.target) and rule.current(held.current):
                 return rule.reason
         return None
 
@@ -252,12 +271,10 @@ class _Draft:
             return Action.SET, "differs"
         if "l" in flags:
             return Action.SKIP, "the volume may not be moved"
-        if stays:
-            return Action.CANCEL, "it is still there"
-        return (Action.SEEN, "seen there") if self.rules.confirms else (Action.MOVE, "differs")
+        return (Action.CANCEL, "it is still there") if stays else (Action.MOVE, "differs")
 
     def _repository_exists(self, index: int, wanted: tuple[Value, ...]) -> bool:
-        place = wanted[self._place] if self._place >= 0 else None
+        place = self._said(wanted)
         if not place or place in self.repositories:
             return True
         text = f'repository "{place}" is unknown in {self.records.scope}'
@@ -265,37 +282,30 @@ class _Draft:
         self.problems.append(Problem(self.records.origin(index), text, hint))
         return False
 
-    def _confirm(self, volume: str, wanted: tuple[Value, ...], held: tuple[str, ...], origin: Origin) -> None:
-        target, confirmed, current = held
-        seen = (wanted[self._place] if self._place >= 0 else None) or self.rules.inventory_of
-        if not seen:
+    def _locate(self, index: int, volume: str, seen: str, held: _Held) -> None:
+        """Plans what it means that a volume is in `seen`: the table of inventory.py."""
+        origin, listing = self.records.origin(index), self.watch.listing(self.records.which[index])
+        if held.target == seen:
+            if listing.confirms and not held.current == held.confirmed == seen:
+                self._confirm(volume, held.confirmed, seen, origin)
             return
-        if target != seen:
-            text = (
-                f"volume {self.records.scope}.{volume} was seen in {seen}, but should be in {target or 'no repository'}"
-            )
-            self.alerts.append(Problem(origin, text))
-        elif confirmed != seen or current != seen:
-            reason = "listed there by an inventory"
-            self.steps.append(Step(volume, "confirmed_repository", Action.CONFIRM, confirmed, seen, reason, origin))
+        if held.current == seen:
+            self.watch.leaves(seen, held.target)
+            return
+        self.watch.unexpected(volume, seen, held.target, origin)
+        if not listing.confirms and not self._said(self.records.values[index]):
+            return
+        action, reason = self._action("repository", held.flags, stays=False)
+        if action is Action.MOVE:
+            action, reason = Action.SEEN, "seen there"
+        self.steps.append(Step(volume, "repository", action, held.target, seen, reason, origin, held.current))
+        if action is Action.SEEN and listing.confirms:
+            self._confirm(volume, held.confirmed, seen, origin)
 
-
-def _identified(records: Records, repositories: Mapping[str, Repository]) -> Records:
-    """The records with Repository-IDs for what only one repository is described as, in any case of letters."""
-    if "repository" not in records.fields:
-        return records
-    place = records.fields.index("repository")
-    unknown = {said for said in {values[place] for values in records.values} if said and said not in repositories}
-    described = Counter(one.description.casefold() for one in repositories.values())
-    ids = {one.description.casefold(): one.id for one in repositories.values() if one.description}
-    known = {said: ids[said.casefold()] for said in unknown if described[said.casefold()] == 1}
-    if not known:
-        return records
-    values = [
-        (*row[:place], known[said], *row[place + 1 :]) if (said := row[place]) in known else row
-        for row in records.values
-    ]
-    return records._replace(values=values)
+    def _confirm(self, volume: str, before: str, seen: str, origin: Origin) -> None:
+        """A confirmation is carried out after whatever else is asked of its volume."""
+        reason = "listed there by an inventory"
+        self.steps.append(Step(volume, "confirmed_repository", Action.CONFIRM, before, seen, reason, origin))
 
 
 def _comparison(kind: Kind) -> Callable[[str, str], bool]:

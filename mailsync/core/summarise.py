@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from mailsync.core.guard import stopped
 from mailsync.core.model import Mapped, Origin, Problem, Repository, RepositoryId, Scope
 from mailsync.core.plan import Action, Step
 from mailsync.core.summary import (
@@ -57,6 +58,7 @@ def summarise(facts: Facts) -> Summary:
         problems=problems,
         unlisted=sum(one.unlisted for one in facts.mapped) + facts.merged.unlisted,
         alerts=tuple(alert for one in tallies for alert in one.alerts),
+        more_alerts=sum(one.more_alerts for one in tallies),
         notes=_notes(facts, tallies),
         attachments=_attachments(facts),
     )
@@ -106,16 +108,19 @@ def _states(facts: Facts, tallies: Sequence[Tally]) -> tuple[ScopeState, ...]:
     ]
     for one in tallies:
         reason = given_up.get(one.scope) or (_UNANSWERED if one.pending else "")
-        reason = _REFUSED if facts.objections else reason
+        reason = _REFUSED if stopped(facts.objections, one.scope) else reason
         states.append(ScopeState(one.scope, not reason, reason, one.first, one.last))
     return tuple(sorted(states))
 
 
 def _verdict(facts: Facts, states: Sequence[ScopeState], counts: Counts, problems: Sequence[Problem]) -> Verdict:
-    if facts.objections:
+    refused = {state.scope for state in states if stopped(facts.objections, state.scope)}
+    if facts.objections and len(refused) == len(states):
         return Verdict.REFUSED
-    if counts.unplanned or not all(state.done for state in states):
+    if counts.unplanned or not all(state.done or state.scope in refused for state in states):
         return Verdict.FAILED
+    if refused:
+        return Verdict.PARTLY
     if problems or counts.refused:
         return Verdict.PROBLEMS
     if counts.done:
@@ -135,6 +140,7 @@ def _notes(facts: Facts, tallies: Sequence[Tally]) -> tuple[Problem, ...]:
     told.update(note for one in facts.mapped for note in one.notes)
     for one in tallies:
         told.update(Problem(Origin(), f"{rows} of {one.scope} left alone: {reason}") for reason, rows in one.left_alone)
+        told.update(one.notes)
     return tuple(sorted(told))
 
 

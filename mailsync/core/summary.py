@@ -3,8 +3,9 @@
 Facts are what the journal holds (the mapped attachments, the plans and their outcomes), so that the reply after a
 crash tells all that was done, not only what the last attempt did. The verdict, worst condition first:
 
-    a guard objects                                             REFUSED: nothing was applied
+    a guard objects to all of it                                REFUSED: nothing was applied
     a scope was not reached, or part of its plan not answered   FAILED: the states say which scopes are done
+    a guard objects to some of its scopes                       PARTLY: the others are done
     anything was refused, unknown, locked or unreadable         PROBLEMS
     anything was changed                                        DONE
     otherwise                                                   UNCHANGED
@@ -29,6 +30,7 @@ class Verdict(Enum):
     DONE = "done"
     UNCHANGED = "no change"
     PROBLEMS = "done with problems"
+    PARTLY = "refused in part"
     REFUSED = "refused"
     FAILED = "failed"
 
@@ -38,13 +40,15 @@ class Applied(NamedTuple):
 
     `results` are (volume, result) in the order of the operations, as far as the server has answered; of a volume with
     two operations, the confirmation is the second. `first` and `last` are the versions the changes were given, 0 when
-    there were none.
+    there were none. `entry` and `ledger` are where the scope's ledger stood after the last of them (outcome.Outcome).
     """
 
     plan: Plan
     results: tuple[tuple[str, RowResult], ...]
     first: int
     last: int
+    entry: int = 0
+    ledger: bytes = b""
 
 
 class Unfinished(NamedTuple):
@@ -192,7 +196,8 @@ class Summary(NamedTuple):
 
     `legs` are the moves made, `cancelled` those called off, `seen` the volumes an inventory saw elsewhere than it
     should; `pending` are the moves of a refused plan, or of a scope that was given up. `unlisted` counts the problems
-    beyond those in `problems`. `attachments` count the rows as refused that another attachment contradicts.
+    beyond those in `problems`, `more_alerts` the alerts beyond those in `alerts`.
+    `attachments` count the rows as refused that another attachment contradicts.
     """
 
     verdict: Verdict
@@ -214,6 +219,7 @@ class Summary(NamedTuple):
     alerts: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     attachments: tuple[Mapped, ...]
+    more_alerts: int = 0
 
 
 def changed(summary: Summary) -> int:
@@ -227,7 +233,7 @@ def due(when: str, summary: Summary) -> bool:
     `change`: something was changed. `problem`: anything needs a person, alerts and failures included. `failure`: a
     plan was refused, or a scope not done. Raises ValueError for another word than those and `always` and `never`.
     """
-    failed = summary.verdict in (Verdict.REFUSED, Verdict.FAILED)
+    failed = summary.verdict in (Verdict.REFUSED, Verdict.PARTLY, Verdict.FAILED)
     rules = {
         "always": True,
         "change": changed(summary) > 0,

@@ -97,6 +97,8 @@ class Tally(NamedTuple):
     left_alone: tuple[Count, ...]
     first: int
     last: int
+    notes: tuple[Problem, ...] = ()
+    more_alerts: int = 0
 
 
 def change_of(step: Step) -> Change | None:
@@ -150,6 +152,8 @@ def tally(rounds: Sequence[Applied]) -> Tally:
         left_alone=last.left_alone,
         first=min((one.first for one in applied), default=0),
         last=max((one.last for one in applied), default=0),
+        notes=last.notes,
+        more_alerts=last.more_alerts,
     )
 
 
@@ -206,7 +210,9 @@ def _locked(scope: Scope, skipped: Iterable[Step]) -> tuple[Problem, ...]:
 
 def _failures(scope: Scope, failed: dict[_Key, _Failure]) -> tuple[Problem, ...]:
     found = []
-    for (volume, _), (steps, answer) in failed.items():
+    for (volume, change), (steps, answer) in failed.items():
+        if change is Change.CONFIRM and {(volume, Change.CREATE), (volume, Change.UPDATE)} & failed.keys():
+            continue  # it could not be confirmed there because it could not be set there, which is told
         reason, hint = _REFUSALS[answer.result]
         said = f"{reason} ({answer.text})" if answer.text else reason
         found.append(Problem(steps[0].origin, f"volume {scope}.{volume} {_asked(steps)}: {said}", hint))

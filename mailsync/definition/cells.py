@@ -15,22 +15,18 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from mailsync.core.fields import FIELD_BY_NAME, NO, YES, Kind
 from mailsync.core.model import CUSTOMER, VOLUME, Value
 from mailsync.definition.dates import (
-    ISO_DATES,
-    ISO_TIMES,
-    DateFormat,
     Moment,
-    compile_date,
-    date_text,
     parse_date,
-    utc_clock,
 )
 from mailsync.definition.model import KEY_RULES, WORK_FIELDS, FieldRule, Skip, Take
+from mailsync.definition.moments import column_reader, date_forms, date_texts, stored_in
+from mailsync.definition.shown import printable
 from mailsync.definition.strings import Text, part_function, pattern_function, string_function, translate
 
 if TYPE_CHECKING:
     from datetime import date
 
-_FLAGS = {"yes": YES, "true": YES, "1": YES, "y": YES, "no": NO, "false": NO, "0": NO, "n": NO}
+FLAGS = {"yes": YES, "true": YES, "1": YES, "y": YES, "no": NO, "false": NO, "0": NO, "n": NO}
 _LINE_BREAKS = re.compile(r"[\t\r\n]+")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _KNOWN = 1 << 16
@@ -133,10 +129,15 @@ def finish_column(rule: FieldRule, skips: Sequence[Skip], route: Route) -> Calla
     """Steps 7 to 11: exclusions on the value, dates, repositories by name, validation."""
     check = _check(rule, route)
     fine = VOLUME.match if rule.name == "volume" else None
+    swift = column_reader(rule, route.timezone)
 
     def finish(column: list[str]) -> list[Checked]:
         # (8) to (11)
-        checked: list[Checked] = list(column) if fine and all(map(fine, column)) else list(map(check, column))
+        checked: list[Checked]
+        if swift is not None:
+            checked = [value or check(text) for value, text in zip(swift(column), column, strict=True)]
+        else:
+            checked = list(column) if fine and all(map(fine, column)) else list(map(check, column))
         # (7) comes before them: a row that is excluded is excluded whatever else it says, by the first that matches
         for skip in reversed(skips):
             excluded = Odd(skip=True, text=skip.reason)
@@ -170,7 +171,7 @@ def _place(take: Take) -> str:
 
 def shown(text: str) -> str:
     """The text in quotes for a problem: short, on one line, printable."""
-    plain = "".join(character if character.isprintable() else "." for character in text[:61])
+    plain = printable(text[:61])
     return f'"{plain[:57]}..."' if len(plain) > 60 else f'"{plain}"'
 
 
@@ -203,7 +204,7 @@ def _says(rule: FieldRule, route: Route) -> Callable[[str], Checked]:
     if field.kind is Kind.FLAG:
         return _flag_check(rule)
     if field.kind in (Kind.DATE, Kind.TIME):
-        return _date_check(rule, date_text if field.kind is Kind.DATE else utc_clock(route.timezone))
+        return _date_check(rule, stored_in(rule, route.timezone))
     return _text_check(rule, field.longest)
 
 
@@ -252,7 +253,7 @@ def _flag_check(rule: FieldRule) -> Callable[[str], Checked]:
     label = field_label(rule)
 
     def check(text: str) -> Checked:
-        flag = _FLAGS.get(text.lower())
+        flag = FLAGS.get(text.lower())
         return flag or Odd(skip=False, text=f"{label}: {shown(text)} is not yes or no", hint="translate it")
 
     return check
@@ -277,13 +278,13 @@ def _text_check(rule: FieldRule, longest: int) -> Callable[[str], Checked]:
 def _date_check(rule: FieldRule, stored: Callable[[Moment], str]) -> Callable[[str], Checked]:
     """(8) the first format that fits; a word for never says that the date is unset."""
     label = field_label(rule)
-    texts = rule.dates or (ISO_DATES if FIELD_BY_NAME[rule.name].kind is Kind.DATE else ISO_TIMES)
-    forms = [form for form in (compile_date(text, rule.months) for text in texts) if isinstance(form, DateFormat)]
-    wanted = " or ".join(texts)
+    forms = date_forms(rule)
+    wanted = " or ".join(date_texts(rule))
 
     def check(text: str) -> Checked:
-        if any(one.matches(text) for one in rule.never):
-            return ""
+        for one in rule.never:
+            if one.matches(text):
+                return ""
         for form in forms:
             moment = parse_date(text, form)
             value = stored(moment) if moment else ""

@@ -6,7 +6,9 @@
 
 A definition claims an attachment when every criterion it gives matches. Names, types, subjects and senders are
 compared without case; `content` matches any one of the first lines. One without any criterion, as every .ttidef is,
-claims what the others of its tier leave; the mail's own text only where there is nothing beside it.
+claims what the others of its tier leave; the mail's own text only where there is nothing beside it. A mail's own text
+and the HTML beside it are one report in two forms: whoever reads tables of HTML is asked about the HTML, everybody else
+about the text, and one of them reads it.
 """
 
 from __future__ import annotations
@@ -53,10 +55,12 @@ def claim(
 ) -> Claimed | Unclaimed | Ambiguous:
     """Who reads the attachment. `first_lines(attachment, encoding)` gives the text `content` filters look at."""
     nearest, why, most = "", "there is no definition", -1
+    # Thirty definitions ask for the first lines of one text, nearly all in one encoding: it is decoded once.
+    first_lines = _remembered(first_lines)
     for tier in tiers:
         claiming = []
         for definition in filter(has_criteria, tier):
-            matched, missed = _compare(definition, attachment, facts, first_lines)
+            matched, missed = _compare(definition, form_for(definition, attachment), facts, first_lines)
             if not missed:
                 claiming.append(definition)
             elif matched > most:
@@ -71,6 +75,11 @@ def claim(
     return Unclaimed(nearest, why)
 
 
+def form_for(definition: Definition, attachment: Attachment) -> Attachment:
+    """What a definition reads of an attachment: of a mail's own text the HTML beside it, when its tables are HTML."""
+    return attachment.html if attachment.html and definition.layout.kind == "html" else attachment
+
+
 def has_criteria(definition: Definition) -> bool:
     """False for a definition that reads what nothing else does, where a route names it."""
     return any(definition.claim)
@@ -81,8 +90,10 @@ def _compare(
 ) -> tuple[int, str]:
     """How many criteria match before the first that does not, and what that one says (empty: all match)."""
     wanted = definition.claim
-    # A member of an archive goes by its own name as well as by its path.
-    names = (attachment.path, attachment.path.rpartition("!/")[2])
+    # A member of an archive goes by its own name as well as by its path, and a mail's own HTML is its body too.
+    names: tuple[str, ...] = (attachment.path, attachment.path.rpartition("!/")[2])
+    if attachment.body and attachment.content_type == "text/html":
+        names += ("(body)",)
     criteria = (
         ("attachment", wanted.attachment, names),
         ("type", wanted.type, (attachment.content_type,)),
@@ -99,8 +110,21 @@ def _compare(
     return matched, ""
 
 
+def _remembered(first_lines: FirstLines) -> FirstLines:
+    """The first lines of one attachment, in each of its forms, decoded once for each encoding."""
+    known: dict[tuple[str, str], Sequence[str]] = {}
+
+    def remembered(attachment: Attachment, encoding: str) -> Sequence[str]:
+        key = (attachment.path, encoding)
+        if key not in known:
+            known[key] = first_lines(attachment, encoding)
+        return known[key]
+
+    return remembered
+
+
 def _any_match(filters: Sequence[Filter], values: Sequence[str]) -> bool:
-    return any(one.matches(value) for one in filters for value in values)
+    return any(one.matching(values) for one in filters)
 
 
 def _listed(filters: Sequence[Filter]) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
+from mailsync.definition.shown import printable
 from mailsync.definition.tree import Flaw, Kind, Tree, compose
 
 _SIZE = re.compile(r"(\d{1,9})\s*(B|KB|MB|GB|)\Z", re.ASCII | re.IGNORECASE)
@@ -33,7 +34,7 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.text} ({self.hint})" if self.hint else f"{place}: {self.text}"
+        return printable(f"{place}: {self.text} ({self.hint})" if self.hint else f"{place}: {self.text}")
 
 
 def read_document(file: str, text: str, faults: list[Fault], *, compose: Compose = compose) -> Section | None:

@@ -37,7 +37,7 @@ def load_definition(file: str, text: str, faults: list[Fault], *, compose: Compo
     if top is None:
         return None
     name = _name(top, file)
-    claim = _claim(top)
+    claim = load_claim(top)
     layout = load_layout(top)
     fields = load_fields(top, layout.kind)
     customer, media = _scope(top)
@@ -74,7 +74,8 @@ def _name(top: Section, file: str) -> str:
     return name
 
 
-def _claim(top: Section) -> Claim:
+def load_claim(top: Section) -> Claim:
+    """What stands under `claim`; nothing for one that is named only."""
     if top.has("claim") and not top.is_section("claim") and top.text("claim") == NAMED:
         return Claim()
     section = top.section("claim", required=True)

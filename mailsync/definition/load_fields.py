@@ -76,7 +76,7 @@ def _check_keys(top: Section, keys: list[FieldRule]) -> None:
         wrong = "both volume and barcode are given" if keys else "neither volume nor barcode is given"
         top.fault("fields", wrong, "one of them says which volume a row is about")
     for rule in keys:
-        if rule.take is None or rule.take.optional:
+        if all(take.optional for take in takes_of(rule)):
             top.fault("fields", f'"{rule.name}" must come from a column that is always there')
 
 

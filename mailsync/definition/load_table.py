@@ -6,7 +6,7 @@ there must be, which sources and groups exist) is `complete_layout`, which looks
 
 from __future__ import annotations
 
-from mailsync.core.layout import Layout, Split, Total
+from mailsync.core.layout import Layout, PrintedTwice, Split, Total
 from mailsync.definition.document import Section, suggestion
 from mailsync.definition.expression import Expression, compile_expression
 from mailsync.definition.filters import FilterFault
@@ -79,6 +79,8 @@ def _of_kind(section: Section, layout: Layout) -> Layout:
         layout = layout._replace(patterns=_patterns(section), others=_others(section))
         if not section.has("pattern"):
             section.fault("pattern", '"pattern" is missing', "a regular expression with named groups: (?P<volume>...)")
+    elif layout.kind == "html":
+        layout = layout._replace(empty=read_filters(section, "empty", fold=True))
     elif layout.kind == "json":
         path = section.text("path")
         layout = layout._replace(path=tuple(path.split(".")) if path else ())
@@ -94,7 +96,19 @@ def _lines(section: Section, layout: Layout) -> Layout:
         page_lines=section.number("page_header", most=_MOST_LINES),
         sections=tuple(one for one in sections if one),
         totals=_totals(section),
+        printed_twice=_printed_twice(section),
     )
+
+
+def _printed_twice(section: Section) -> PrintedTwice | None:
+    if not section.has("printed_twice"):
+        return None
+    if not section.has("sections"):
+        section.fault("printed_twice", "the table has no sections", "sections says which lines are titles")
+    one = section.section("printed_twice")
+    title, where = (_expression(one, key, one.text(key, required=True)) for key in ("title", "where"))
+    one.finish("printed_twice")
+    return PrintedTwice(title, where) if title and where else None
 
 
 def _records(section: Section, layout: Layout) -> Layout:

@@ -37,9 +37,11 @@ from mailsync.definition.duplicates import (
     without,
 )
 from mailsync.definition.model import Definition, Skip
+from mailsync.definition.shown import printable
 from mailsync.definition.sieve import Sieve
 from mailsync.definition.table import Chunk, ReadTable, Table
 from mailsync.definition.totals import Totals
+from mailsync.definition.wholeness import Wholeness
 
 if TYPE_CHECKING:
     from datetime import date
@@ -88,7 +90,7 @@ def map_attachment(attachment: Attachment, definition: Definition, context: Cont
     route = route_of(attachment, context)
     sieve = Sieve(definition)
     columns = Columns(definition, table, context.scope, route, sieve=sieve)
-    draft = _Draft(Place(context.mail, attachment.path, table.name), definition, context, sieve)
+    draft = _Draft(Place(context.mail, attachment.path, printable(table.name)), definition, context, sieve)
     if table.guess:
         draft.note(0, 0, table.guess, "set encoding in the definition's table")
     if table.fault:
@@ -124,8 +126,9 @@ class _Draft:
         self._context = context
         self._sieve = sieve
         self._totals = Totals()
+        self._list = Wholeness(definition, place)
         self._read = self._rows = self._refused = 0
-        self._too_many = False
+        self._applicable = True
         self._skipped: Counter[str] = Counter()
         self._problems: list[Problem] = []
         self._unlisted = 0
@@ -137,12 +140,12 @@ class _Draft:
     def note(self, row: int, line: int, text: str, hint: str = "") -> None:
         """Notes something that refuses nothing, up to the bound."""
         if len(self._notes) < self._context.limits.problems:
-            self._notes.append(Problem(self._origin(row, line), text, hint))
+            self._notes.append(Problem(self._origin(row, line), printable(text), printable(hint)))
 
     def problem(self, row: int, line: int, text: str, hint: str = "") -> None:
         """Lists a problem, up to the bound; beyond it, counts it."""
         if len(self._problems) < self._context.limits.problems:
-            self._problems.append(Problem(self._origin(row, line), text, hint))
+            self._problems.append(Problem(self._origin(row, line), printable(text), printable(hint)))
         else:
             self._unlisted += 1
 
@@ -167,15 +170,19 @@ class _Draft:
                 odd |= self._beyond_scopes(block.scopes, odd)
             for index in sorted(odd):
                 self._drop(odd[index], first + index, chunk.lines[index])
+                if not odd[index].skip:
+                    scope = block.scopes if isinstance(block.scopes, Scope) else block.scopes[index]
+                    self._list.refused(block.volumes[index], scope)
             self._record(block, odd, range(first, first + len(chunk.raw)), chunk.lines)
-        if not self._rows and not self._too_many and not self._definition.min_rows:
+        if not self._rows and self._applicable and not self._definition.min_rows:
             self.note(0, 0, "there are no rows in it")
-        self._settle_duplicates(columns.fields)
+        if self._applicable:
+            self._settle_duplicates(columns.fields)
 
     def mapped(self, fields: tuple[str, ...]) -> Mapped:
-        """What has become of the attachment. A table with too many rows, or too few, is refused whole, not in part."""
+        """What has become of the attachment. One that breaks off, or has too many rows or too few, is refused whole."""
         refused, records = self._refused, self._records(fields)
-        if self._too_many or self._too_few(records):
+        if not self._applicable or self._too_few(records):
             refused, records = self._read - self._skipped.total(), ()
         return Mapped(
             attachment=self._place.attachment,
@@ -189,6 +196,7 @@ class _Draft:
             problems=tuple(sorted(self._problems, key=_by_row)),
             notes=tuple(sorted(self._notes, key=_by_row)),
             unlisted=self._unlisted,
+            gaps=self._list.gaps(records),
         )
 
     def _too_few(self, records: Iterable[Records]) -> bool:
@@ -206,19 +214,28 @@ class _Draft:
             self._read += sum(chunk.left_out.values())
             self._skipped.update(chunk.left_out)
             if self._rows + len(chunk.raw) > most:
-                self._too_many = True
-                self._problems.clear()
-                self._unlisted = 0
-                self.problem(0, 0, f"more than {most} rows", "raise the limit on rows, or send the report in parts")
+                self._refuse_whole(0, f"more than {most} rows", "raise the limit on rows, or send the report in parts")
                 return
             first = self._rows + 1
             self._rows += len(chunk.raw)
             self._read += len(chunk.raw)
             yield first, chunk
+            if chunk.flaw:
+                self._refuse_whole(chunk.flaw.line, chunk.flaw.text, chunk.flaw.hint)
+
+    def _refuse_whole(self, line: int, text: str, hint: str) -> None:
+        """Says why nothing of the table counts, instead of what is wrong with its rows."""
+        self._applicable = False
+        self._problems.clear()
+        self._unlisted = 0
+        self.problem(0, line, text, hint)
 
     def _check_totals(self, chunk: Chunk, left_out: int) -> None:
         """The totals that the report says itself."""
+        if chunk.totals:
+            self._list.total_said()
         for one in self._totals.check(len(chunk.raw) - left_out, chunk.totals):
+            self._list.doubt(f"line {one.line}: {one.text}")
             tell = self.problem if one.refuses else self.note
             tell(0, one.line, one.text, "the report is not whole, or lists what its total does not count")
 
@@ -286,6 +303,7 @@ class _Draft:
             text += f": {_difference(fields, rows.values[place], rows.values[other])}"
         if verdict.refused:
             self._refused += 1
+            self._list.refused(rows.volumes[place], scope)
             self.problem(row, line, text, "correct the report, or set duplicates in the definition")
             return
         reason = {"first": FIRST, "last": LAST}[policy] if verdict.contradicts else AGREES

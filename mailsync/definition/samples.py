@@ -1,4 +1,7 @@
-"""A definition's samples: NAME.sample.* mapped and compared with NAME.expected.json; texts in, differences out.
+"""A definition's samples: each mapped and compared with its expected JSON; texts in, differences out.
+
+    NAME.sample.txt          NAME.expected.json
+    NAME.sample-WORD.txt     NAME.expected-WORD.json      WORD: letters, digits, dashes; any ending of the sample
 
 The expected file is what `records_as_json` gives, and may say under `given` what a route would: `scope`,
 `repositories`, `timezone`, the `charset` a mail would declare, and `today`. Only the keys it has are compared.
@@ -7,6 +10,8 @@ The expected file is what `records_as_json` gives, and may say under `given` wha
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -17,6 +22,8 @@ from mailsync.definition.model import Definition
 from mailsync.definition.table import ReadTable
 
 _MOST_DIFFERENCES = 20
+_SAMPLE = re.compile(r"\.sample((?:-[A-Za-z0-9-]+)?)\.[^/]+\Z", re.ASCII)
+_EXPECTED = re.compile(r"\.expected((?:-[A-Za-z0-9-]+)?)\.json\Z", re.ASCII)
 _KEYS = ("given", "read", "refused", "skipped", "records", "problems", "notes")
 
 
@@ -32,6 +39,28 @@ class Given(NamedTuple):
     def context(self, read: ReadTable) -> Context:
         """For mapping the sample; `read` is tables.reader.read_table."""
         return Context(read, scope=self.scope, repositories=self.repositories, timezone=self.timezone, today=self.today)
+
+
+class Paired(NamedTuple):
+    """The samples of a definition with the names of their expected files, and expected files that have no sample."""
+
+    samples: tuple[tuple[str, str], ...]
+    alone: tuple[str, ...]
+
+
+def expected_name(definition: str, sample: str) -> str:
+    """The name of the expected file of a sample's, empty when it is no sample of the definition (a file's stem)."""
+    found = _SAMPLE.match(sample, len(definition)) if sample.startswith(definition) else None
+    return f"{definition}.expected{found[1]}.json" if found else ""
+
+
+def pair_samples(definition: str, names: Iterable[str]) -> Paired:
+    """The samples of a definition (a file's stem) among the names of the files beside it, in their order."""
+    files = sorted(names)
+    samples = tuple((name, expected) for name in files if (expected := expected_name(definition, name)))
+    wanted = {expected for _, expected in samples}
+    ours = (name for name in files if name.startswith(definition) and _EXPECTED.match(name, len(definition)))
+    return Paired(samples, tuple(name for name in ours if name not in wanted))
 
 
 def records_as_json(mapped: Mapped) -> dict[str, object]:

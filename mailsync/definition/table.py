@@ -31,6 +31,25 @@ class SaidTotal(Protocol):
         ...
 
 
+class Flaw(Protocol):
+    """Why nothing of a table may be applied although rows of it were read."""
+
+    @property
+    def line(self) -> int:
+        """The line where it is found, 0 when that is not known."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What is wrong."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+        ...
+
+
 class Chunk(Protocol):
     """Some rows of a table in file order: cells, raw text and first line of each; `broken` are (index, reason)."""
 
@@ -67,6 +86,11 @@ class Chunk(Protocol):
     @property
     def totals(self) -> Sequence[SaidTotal]:
         """The totals said behind the chunk's last row."""
+        ...
+
+    @property
+    def flaw(self) -> Flaw | None:
+        """Why nothing of the whole table may be applied, found behind the chunk's last row."""
         ...
 
 

@@ -18,6 +18,7 @@ from mailsync.core.errors import TemporaryError
 from mailsync.core.model import RunId
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Facts, Summary, digest, due
+from mailsync.flow.lease import Lease
 from mailsync.flow.settle import facts_of
 from mailsync.flow.world import World
 from mailsync.mail.loop import own_message_id
@@ -59,8 +60,8 @@ def operator_text(world: World, asked: Asked, summary: Summary) -> str:
     return _letter(world, asked, Audience("operator", (), "always", "operator"), summary).rendered.text
 
 
-def answer(world: World, asked: Asked, facts: Facts, *, edition: str = "") -> Summary:
-    """Sends every reply that is due and not yet accepted by sendmail; the summary they tell."""
+def answer(world: World, asked: Asked, facts: Facts, *, edition: str = "", lease: Lease | None = None) -> Summary:
+    """Sends every reply that is due and not yet accepted by sendmail, here or elsewhere; the summary they tell."""
     summary = summarise(facts)
     for audience in asked.route.audiences:
         if _is_due(audience, asked, summary):
@@ -68,11 +69,10 @@ def answer(world: World, asked: Asked, facts: Facts, *, edition: str = "") -> Su
 
             def compose(audience: Audience = audience, name: str = name) -> bytes:
                 letter = _letter(world, asked, audience, summary)
-                return build_reply(
-                    _envelope(world, asked, letter.to, name, digest(summary)), asked.original, letter.rendered
-                )
+                envelope = _envelope(world, asked, letter.to, name, digest(summary))
+                return build_reply(envelope._replace(ledger=_witness(facts)), asked.original, letter.rendered)
 
-            _send_once(world, asked.run, name, compose)
+            _send_once(world, asked.run, name, compose, lease)
     return summary
 
 
@@ -114,13 +114,26 @@ def _answered_in_full(world: World, asked: Asked, facts: Facts, edition: str) ->
     return True
 
 
-def _send_once(world: World, run: RunId, name: str, compose: Callable[[], bytes]) -> None:
+def _send_once(world: World, run: RunId, name: str, compose: Callable[[], bytes], lease: Lease | None = None) -> None:
     """Sends a reply, unless sendmail has accepted it: as it was kept by an earlier attempt, else newly made."""
-    if name in world.journal.sent_to(run):
+    if name in world.journal.sent_to(run) or (lease is not None and name in lease.answered):
         return
     kept = world.archive.reply(run, name) or world.archive.keep_reply(run, name, compose())
+    if lease is not None:
+        lease.renew()
     world.send(kept, name=f"{run.hex()}.{name}")
     world.journal.mark_sent(run, name, world.now())
+    if lease is not None:
+        lease.replied(name)
+
+
+def _witness(facts: Facts) -> tuple[str, ...]:
+    """Where the ledger of each scope stood when the report was applied, for `audit verify`: scope, entry, hash."""
+    latest: dict[str, tuple[int, bytes]] = {}
+    for one in facts.rounds:
+        if one.ledger:
+            latest[str(one.plan.scope)] = max(latest.get(str(one.plan.scope), (0, b"")), (one.entry, one.ledger))
+    return tuple(f"{scope} {entry} {head.hex()}" for scope, (entry, head) in sorted(latest.items()))
 
 
 def _is_due(audience: Audience, asked: Asked, summary: Summary) -> bool:

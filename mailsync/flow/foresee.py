@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mailsync.client.journal import DONE
 from mailsync.core.errors import TemporaryError
+from mailsync.core.guard import stopped
 from mailsync.core.model import Scope, Snapshot
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Applied, Facts, Summary
@@ -68,10 +69,8 @@ def _decided(intake: Intake, world: World) -> Foreseen:
 
 
 def _outlook(decision: Decision) -> Facts:
-    """The facts as they will be if the server accepts everything."""
+    """The facts as they will be if the server accepts everything that is sent."""
+    found = decision.facts.objections
     plans = [one.plan for one in decision.scopes]
-    if decision.facts.objections:
-        rounds = tuple(Applied(plan, (), 0, 0) for plan in plans)
-    else:
-        rounds = tuple(foreseen(plan) for plan in plans)
+    rounds = tuple(Applied(plan, (), 0, 0) if stopped(found, plan.scope) else foreseen(plan) for plan in plans)
     return decision.facts._replace(rounds=rounds)

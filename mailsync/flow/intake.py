@@ -139,7 +139,7 @@ def _attempt(intake: Intake, world: World) -> Ending:
 
 def _tried(intake: Intake, world: World, begun: Run) -> Ending:
     """One attempt at a mail that is to be processed, however it ends."""
-    from mailsync.client.link import OvertakenError
+    from mailsync.client.failures import OvertakenError
 
     if begun.crashes > MOST_CRASHES:
         return _give_up(intake, world, begun, _KILLED, trace=_KILLED)
@@ -166,20 +166,26 @@ def _tried(intake: Intake, world: World, begun: Run) -> Ending:
 
 def _process(intake: Intake, world: World, begun: Run) -> Ending:
     from mailsync.flow.answer import answer, send_left_over
+    from mailsync.flow.lease import take_lease
     from mailsync.flow.reading import mail_report
     from mailsync.flow.settle import Job, settle
 
     asked = _asked(intake, world, begun)
     report = mail_report(intake.mail, intake.verdict, asked.route, world.site, now=begun.first_seen)
     try:
+        lease = take_lease(world.server, intake.run, world.journal.holder)
+        if lease is None:
+            world.journal.end(intake.run, state=DONE, reason="done by another mail host", now=world.now())
+            return Ending(Action.DUPLICATE, f"run {intake.run.hex()[:16]} was done by another mail host")
         facts = settle(Job(intake.run, asked.route, begun.first_seen, report), world.journal, world.server)
+        summary = answer(world, asked, facts, lease=lease)
     finally:
-        sent, received = world.server.spent()
-        world.journal.spent(intake.run, sent, received)
-    summary = answer(world, asked, facts)
+        world.journal.spent(intake.run, *world.server.spent())
     world.journal.end(intake.run, state=DONE, reason=summary.verdict.value, now=world.now())
+    lease.end()
     send_left_over(world)
-    told = f"{summary.verdict.value} (run {intake.run.hex()[:16]}, {sent} bytes up, {received} bytes down)"
+    spent = world.journal.find(intake.run) or begun
+    told = f"{summary.verdict.value} (run {intake.run.hex()[:16]}, {spent.sent} bytes up, {spent.received} bytes down)"
     return Ending(Action.PROCESS, told)
 
 

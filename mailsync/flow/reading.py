@@ -1,44 +1,37 @@
 """From a kept mail, or a file, to mapped records: unpack, let a definition claim each attachment, map its rows.
 
 Strategy: a pure function of what was kept and of the site's files, called when a plan is needed, and worked out once.
-An attachment nobody claims is a note with the nearest miss; two claims are a problem that names both.
+Who reads which attachment is claims.py's.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from mailsync.config.definitions import load_definitions
 from mailsync.config.route import Route
 from mailsync.config.site import Site
+from mailsync.core.inventory import Listing, Lists, joined_doubts
 from mailsync.core.model import Attachment, Mapped, Origin, Problem, Scope
 from mailsync.core.plan import ChangeRule, PlanRules
-from mailsync.definition.claim import Ambiguous, Claimed, MailFacts, claim
 from mailsync.definition.days import day_of
 from mailsync.definition.filters import Filter
 from mailsync.definition.mapping import Context, map_attachment
 from mailsync.definition.model import ChangeSkip, Definition
+from mailsync.flow.claims import Claims, claims_of
 from mailsync.flow.settle import Report
 from mailsync.mail.unpack import Unpacked, unpack
 from mailsync.mail.verdict import Verdict
-from mailsync.tables.reader import first_lines, read_table
+from mailsync.tables.reader import read_table
 
 _NO_ATTACHMENT = Problem(
     Origin(),
     "the mail has no attachment that may be a report, and no definition claims its body",
     'a report in the body is read by a definition with claim: {attachment: "(body)"}',
 )
-
-
-class Claims(NamedTuple):
-    """Who reads which attachment, and what is to be said of the others."""
-
-    claimed: tuple[tuple[Attachment, Definition], ...]
-    problems: tuple[Problem, ...]
-    notes: tuple[Problem, ...]
 
 
 def mail_report(mail: bytes, verdict: Verdict, route: Route, site: Site, *, now: int) -> Callable[[], Report]:
@@ -49,11 +42,9 @@ def mail_report(mail: bytes, verdict: Verdict, route: Route, site: Site, *, now:
 
     @cache
     def report() -> Report:
-        tiers = load_definitions(site).tiers(route)
+        definitions = load_definitions(site)
         unpacked = unpack(mail, site.limits.unpack)
-        attached = any(not one.body for one in unpacked.attachments)
-        facts = MailFacts(verdict.subject, verdict.from_address, attached)
-        claims = _claims(unpacked.attachments, lambda one: claim(one, facts, tiers, first_lines=first_lines))
+        claims = claims_of(unpacked.attachments, definitions, route, verdict, limits=site.limits.rows)
         if not any((claims.claimed, claims.problems, claims.notes, unpacked.problems)):
             claims = claims._replace(notes=(_NO_ATTACHMENT,))
         return _report(
@@ -79,27 +70,6 @@ def file_report(
     return report
 
 
-def _claims(attachments: Iterable[Attachment], claimed_by: Callable[[Attachment], object]) -> Claims:
-    claimed, problems, notes = [], [], []
-    for attachment in attachments:
-        found = claimed_by(attachment)
-        origin = Origin(attachment=attachment.path)
-        if isinstance(found, Claimed):
-            claimed.append((attachment, found.definition))
-        elif isinstance(found, Ambiguous):
-            text = f"claimed by {' and '.join(found.names)}: nobody reads it"
-            problems.append(Problem(origin, text, "make the claim of one of them more precise"))
-        elif not attachment.body:
-            # The covering words of a mail are no extract, and nobody expects to hear of them.
-            notes.append(Problem(origin, f"ignored, no definition claims it; {_nearest(found)}"))
-    return Claims(tuple(claimed), tuple(problems), tuple(notes))
-
-
-def _nearest(found: object) -> str:
-    nearest, why = getattr(found, "nearest", ""), getattr(found, "why", "")
-    return f"nearest: {nearest}, but {why}" if nearest else why
-
-
 def _context(claims: Claims, route: Route, site: Site, now: int) -> Context:
     # The zone may be one that this machine does not know: that matters only where it is needed.
     by_date = any(definition.by_date for _, definition in claims.claimed)
@@ -115,14 +85,16 @@ def _context(claims: Claims, route: Route, site: Site, now: int) -> Context:
 
 def _report(claims: Claims, unpacked: Unpacked, context: Context, route: Route) -> Report:
     mapped = _map(claims.claimed, context)
-    definitions = {definition.name: definition for _, definition in claims.claimed}
+    definitions = tuple(definition for _, definition in claims.claimed)
+    unread = tuple(str(one) for one in (*unpacked.problems, *claims.problems))
+    read = tuple(_Read(*one) for one in zip(definitions, mapped, strict=True))
     return Report(
         mapped=mapped,
         problems=(*unpacked.problems, *claims.problems),
         notes=(*unpacked.notes, *claims.notes),
-        digest=hashlib.sha256("".join(sorted(one.digest for one in definitions.values())).encode()).hexdigest(),
+        digest=hashlib.sha256("".join(sorted({one.digest for one in mapped})).encode()).hexdigest(),
         source=_source(route, definitions),
-        rules=lambda scope: _rules(scope, mapped, definitions, route),
+        rules=lambda scope: _rules(scope, read, unread, route),
     )
 
 
@@ -136,23 +108,58 @@ def _map(claimed: Iterable[tuple[Attachment, Definition]], context: Context) -> 
     return tuple(mapped)
 
 
-def _source(route: Route, definitions: dict[str, Definition]) -> str:
+def _source(route: Route, definitions: Sequence[Definition]) -> str:
     """What keeps the order of reports; a definition that lists events says `overtaken: apply`, and is in none."""
-    if any(definition.overtaken == "apply" for definition in definitions.values()):
+    if any(definition.overtaken == "apply" for definition in definitions):
         return ""
-    return f"{route.name}/{'+'.join(sorted(definitions))}"
+    return f"{route.name}/{'+'.join(sorted({definition.name for definition in definitions}))}"
 
 
-def _rules(scope: Scope, mapped: Iterable[Mapped], definitions: dict[str, Definition], route: Route) -> PlanRules:
-    """How to plan a scope: it is complete, or confirmed, only if every definition that speaks of it says so."""
-    speaking = [definitions[one.definition] for one in mapped if any(records.scope == scope for records in one.records)]
-    places = {one.inventory_of for one in speaking}
+class _Read(NamedTuple):
+    """An attachment that was read, and by which definition: two may be read by their captions, each by its own."""
+
+    definition: Definition
+    mapped: Mapped
+
+    def speaks_of(self, scope: Scope) -> bool:
+        """True when a row of it is of the scope."""
+        return any(records.scope == scope for records in self.mapped.records)
+
+
+def _rules(scope: Scope, read: Sequence[_Read], unread: Sequence[str], route: Route) -> PlanRules:
+    """How to plan a scope; `unread` is why something of the mail could not be read."""
+    speaking = dict.fromkeys(one.definition for one in read if one.speaks_of(scope))
     return PlanRules(
         add_unknown=route.add_unknown,
-        confirms=bool(speaking) and all(one.confirms for one in speaking),
-        inventory_of=places.pop() if len(places) == 1 else "",
+        lists=_lists(scope, read, unread),
         changes=tuple(_change_rule(skip) for one in speaking for skip in one.change_skips),
     )
+
+
+def _lists(scope: Scope, read: Sequence[_Read], unread: Sequence[str]) -> Lists:
+    """The attachments that say where volumes are; an inventory is whole if all that may be of it was read."""
+    doubts: dict[str, list[str]] = {}
+    for definition, mapped in read:
+        if definition.inventory_of:
+            doubts.setdefault(definition.inventory_of, list(unread)).extend(mapped.gaps.doubts)
+    return Lists(
+        {
+            mapped.attachment: Listing(definition.inventory_of, definition.confirms)
+            for definition, mapped in read
+            if definition.inventory_of or definition.confirms
+        },
+        {place: joined_doubts(reasons) for place, reasons in doubts.items()},
+        _named(scope, [one.mapped for one in read]) if doubts else frozenset(),
+    )
+
+
+def _named(scope: Scope, mapped: Sequence[Mapped]) -> frozenset[str]:
+    """Volumes that are listed and may have no record in the end: of rows that are problems, or against each other."""
+    named = {volume for one in mapped for place, volumes in one.gaps.named if place == scope for volume in volumes}
+    speaking = [records for one in mapped for records in one.records if records.scope == scope]
+    if len(speaking) > 1:
+        named.update(volume for records in speaking for volume in records.volumes)
+    return frozenset(named)
 
 
 def _change_rule(skip: ChangeSkip) -> ChangeRule:

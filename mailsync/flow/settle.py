@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from mailsync.client.failures import NoScopeError, ReusedError, StaleError
 from mailsync.client.journal import Chapter, Journal, KeptBatch
-from mailsync.client.link import NoScopeError, ReusedError, StaleError
 from mailsync.config.route import Route
 from mailsync.core.batches import Cause, make_batches
 from mailsync.core.errors import TemporaryError
-from mailsync.core.guard import objections
+from mailsync.core.guard import objections, stopped
 from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
 from mailsync.core.merge import Merged, merge
 from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot, parse_scope
@@ -208,11 +208,17 @@ class _Course:
         records, report = self._records(scope)
         decided = _plan(records, self._server.refresh(scope), report.rules(scope))
         # An epoch that changed may have brought back last month's store: the guards see every plan.
-        found = objections(report.mapped, [decided.plan], self._job.route.guards)
-        if found:
-            decided = decided._replace(objection="; ".join(one.text for one in found))
         run = self._job.run
         chapters = self._journal.chapters(run)
+        latest = {one.scope: one for one in chapters if one.scope != chapter.scope}
+        others = [from_json(Decided, one.plan).plan for one in latest.values()]
+        found = [
+            one
+            for one in objections(report.mapped, [*others, decided.plan], self._job.route.guards)
+            if stopped([one], scope)
+        ]
+        if found:
+            decided = decided._replace(objection="; ".join(one.text for one in found))
         number = len(chapters)
         # Parts of a dropped chapter that were recorded keep their numbers: a batch id is never used twice.
         outcomes = self._journal.outcomes(run)
@@ -248,7 +254,7 @@ def _keep(job: Job, journal: Journal, report: Report, decision: Decision) -> Non
     batches: list[KeptBatch] = []
     for number, decided in enumerate(decision.scopes):
         chapters.append(Chapter(number, 0, str(decided.plan.scope), to_json(decided), dropped=False))
-        if decided.plan.epoch and not decision.facts.objections:
+        if decided.plan.epoch and not stopped(decision.facts.objections, decided.plan.scope):
             batches += _requests(job, report, decided.plan, (number, 0, 0))
     journal.decide(job.run, facts_to_json(decision.facts), tuple(chapters), tuple(batches))
 
@@ -272,7 +278,8 @@ def _applied(plan: Plan, outcomes: list[Outcome]) -> Applied:
     volumes = [volume for volume, _ in operations_of(plan)]
     changed = [one for one in outcomes if any(row.result is Result.OK for row in one.results)]
     first, last = (changed[0].first, changed[-1].last) if changed else (0, 0)
-    return Applied(plan, tuple(zip(volumes, results, strict=False)), first, last)
+    seen = max(((one.entry, one.ledger) for one in outcomes), default=(0, b""))
+    return Applied(plan, tuple(zip(volumes, results, strict=False)), first, last, *seen)
 
 
 class _NoSuchScope(NamedTuple):

@@ -23,12 +23,13 @@ from mailsync.config.keys import read_client_key, read_token
 from mailsync.config.ownership import require_owner
 from mailsync.config.site import Site
 from mailsync.core.errors import DeadlineError, TemporaryError
-from mailsync.core.model import Scope, Snapshot
+from mailsync.core.model import RunId, Scope, Snapshot
 from mailsync.mail.loop import OwnMarks
 
 if TYPE_CHECKING:
     from mailsync.client.link import Link
     from mailsync.core.outcome import Outcome
+    from mailsync.wire.runs import RunLease
 
 
 class World:
@@ -108,10 +109,10 @@ class SiteServer:
         from mailsync.client.cache import Cache, cache_name
 
         require_owner(site.state)
-        self._address = site.server.address
+        self._server = site.server
         self._key = read_client_key(site.server.key)
         self._token = read_token(site.server.login)
-        name = cache_name(self._address, self._key, self._token.user)
+        name = cache_name(site.server.address, self._key, self._token.user)
         self._cache = Cache.open(site.state / "cache", name)
         self._link: Link | None = None
         self._spent = (0, 0)
@@ -130,6 +131,26 @@ class SiteServer:
         with _waiting():
             return self._connected().apply(body)
 
+    def begin_run(self, run: RunId, holder: bytes) -> RunLease:
+        """As lease.Lender.begin_run."""
+        with _waiting():
+            return self._connected().begin_run(run, holder)
+
+    def renew_run(self, run: RunId, holder: bytes) -> bool:
+        """As lease.Lender.renew_run."""
+        with _waiting():
+            return self._connected().renew_run(run, holder)
+
+    def replied(self, run: RunId, holder: bytes, audience: str) -> bool:
+        """As lease.Lender.replied."""
+        with _waiting():
+            return self._connected().replied(run, holder, audience)
+
+    def end_run(self, run: RunId, holder: bytes) -> None:
+        """As lease.Lender.end_run."""
+        with _waiting():
+            self._connected().end_run(run, holder)
+
     def spent(self) -> tuple[int, int]:
         """Application bytes sent and received since this was last asked."""
         sent, received = (self._link.sent, self._link.received) if self._link else (0, 0)
@@ -145,6 +166,8 @@ class SiteServer:
     def _connected(self) -> Link:
         if self._link is None:
             from mailsync.client.link import connect
+            from mailsync.client.way import way_of
 
-            self._link = connect(self._address, self._key, self._token, random=os.urandom)
+            way = way_of(self._server, os.environ)
+            self._link = connect(self._server.address, self._key, self._token, random=os.urandom, way=way)
         return self._link

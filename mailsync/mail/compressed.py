@@ -1,162 +1,91 @@
-"""gzip and zip, unpacked within limits and whole or not at all.
+"""gzip, bzip2 and xz, unpacked within limits and whole or not at all.
 
 A compressed file says how large it is, and may lie: nothing is believed but what comes out, and it comes out in pieces
-that stop at the limit. Members of other methods than stored and deflated are refused (a 1 KB LZMA member may ask for
-gigabytes of dictionary).
+that stop at the limit. All three formats may be several streams after each other, which are one file: tools that use
+several processors write them so.
+
+    format    what it may hold in memory besides          filled up behind its last stream with
+    gzip      32 KB                                       zeros (tapes and some tools do)
+    bzip2     4 MB                                        nothing
+    xz        its dictionary, bounded by archive_memory   zeros, four at a time
 """
 
 from __future__ import annotations
 
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import NamedTuple, Protocol
 
 from mailsync.mail.kinds import Unreadable
 
-if TYPE_CHECKING:  # imported only where a mail has an archive
-    from zipfile import ZipFile, ZipInfo
-
+AGAIN = "send it again"
 _FEED, _PIECE = 65_536, 262_144
 _SMALL = 1_048_576  # what any file may unfold into, whatever its ratio: small lists compress extremely well
-_MOST_STREAMS = 10_000  # of one gzip file; parallel compressors write one per 64 KB
-_ENCRYPTED = 0x1
-_STORED, _DEFLATED = 0, 8
-_AGAIN = "send it again"
+_MOST_STREAMS = 10_000  # of one file; parallel compressors write one per 64 KB
 
 
-class Member(NamedTuple):
-    """A file of an archive: its content, or why there is none."""
+class Compression(Enum):
+    """How a file is compressed; the value is what people call it, and the usual end of its name."""
 
-    name: str
-    content: bytes | Unreadable
-
-
-class Archive(NamedTuple):
-    """A zip archive: how many entries its directory has, folders too, and its files in order, read one by one."""
-
-    entries: int
-    members: Iterator[Member]
+    GZIP = ("gzip", ".gz")
+    BZIP2 = ("bzip2", ".bz2")
+    XZ = ("xz", ".xz")
 
 
 class Allowance(NamedTuple):
-    """How much may come out: `size` bytes in all, `ratio` times what went in."""
+    """How much may come out: `size` bytes in all, `ratio` times what went in, `members` files.
+
+    `memory` is what a dictionary may take.
+    """
 
     size: int
     ratio: int
+    members: int
+    memory: int
 
 
-def gunzip(data: bytes, allowance: Allowance) -> bytes | Unreadable:
-    """The content of a gzip file, all its streams after each other (RFC 1952), or why there is none."""
+class _Stream(Protocol):
+    """What the three decompressors have in common, told from outside as `decompress(data, at most)`."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+
+class _DamagedError(Exception):
+    """A stream is not what its format asks for; it never leaves this module."""
+
+
+class _TooMuchMemoryError(Exception):
+    """A stream needs a larger dictionary than is allowed; it never leaves this module."""
+
+
+def decompress(data: bytes, compression: Compression, allowance: Allowance) -> bytes | Unreadable:
+    """The content of a compressed file, all its streams after each other, or why there is none."""
+    name = compression.value[0]
     try:
-        return _bounded(_inflate(data), len(data), allowance)
+        return bounded(_pieces(data, _OPENERS[compression], allowance.memory), len(data), allowance)
     except EOFError:
-        return Unreadable("the gzip file is cut off", _AGAIN)
-    except zlib.error:
-        return Unreadable("the gzip file is damaged", _AGAIN)
+        return Unreadable(f"the {name} file is cut off", AGAIN)
+    except _DamagedError:
+        return Unreadable(f"the {name} file is damaged", AGAIN)
+    except _TooMuchMemoryError:
+        text = f"the {name} file needs more memory than archive_memory: {allowance.memory}"
+        return Unreadable(text, "compress it with -9 at most, or send it as .zip or .gz")
 
 
-def most_entries(data: bytes) -> int:
-    """How many entries the directory of a zip archive has at most, before it is read: each begins with a signature."""
-    return data.count(b"PK\x01\x02")
+def without_ending(name: str, compression: Compression) -> str:
+    """What a file is called when it is decompressed."""
+    ending = compression.value[1]
+    if name.lower().endswith(".t" + ending[1:]):  # .tgz, .tbz2, .txz
+        return name[: -len(ending) - 1] + ".tar"
+    return name[: -len(ending)] if name.lower().endswith(ending) else name
 
 
-def is_workbook(data: bytes, most: int) -> bool:
-    """True for a zip of at most `most` files that is one file to people: an .xlsx or .ods workbook."""
-    import io
-    import zipfile
-
-    if most_entries(data) > most:
-        return False
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = set(archive.namelist())
-            if not {"mimetype", "content.xml"} <= names:
-                return {"[Content_Types].xml", "xl/workbook.xml"} <= names
-            # Texts and slides of that family look alike but for this (OpenDocument 1.3 part 2, section 3.3).
-            with archive.open("mimetype") as kind:
-                return b"opendocument.spreadsheet" in kind.read(100)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, OverflowError):
-        return False
-
-
-def unzip(data: bytes, allowance: Allowance) -> Archive | Unreadable:
-    """The files of a zip archive, or why there are none."""
-    import io
-    import zipfile
-
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError, OverflowError, NotImplementedError):
-        return Unreadable("the archive is damaged or cut off", _AGAIN)
-    names = archive.namelist()
-    if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
-        return Unreadable("it is an Office file other than .xlsx and .ods, which is not read", "send the list as CSV")
-    return Archive(len(names), _members(archive, allowance))
-
-
-def _members(archive: ZipFile, allowance: Allowance) -> Iterator[Member]:
-    left = allowance.size
-    starts = [*sorted(entry.header_offset for entry in archive.infolist()), archive.start_dir]
-    for entry in archive.infolist():
-        if entry.is_dir():
-            continue
-        # The directory may claim any compressed size: a file has no more bytes than there are before the next one.
-        following = bisect_right(starts, entry.header_offset, hi=len(starts) - 1)
-        room = starts[following] - entry.header_offset
-        content = _member(archive, entry, min(entry.compress_size, room), allowance._replace(size=left))
-        left -= len(content) if isinstance(content, bytes) else 0
-        yield Member(entry.filename, content)
-
-
-def _member(archive: ZipFile, entry: ZipInfo, compressed: int, allowance: Allowance) -> bytes | Unreadable:
-    from zipfile import BadZipFile
-
-    if entry.flag_bits & _ENCRYPTED:
-        return Unreadable("it is encrypted", "send it without a password")
-    if entry.compress_type not in (_STORED, _DEFLATED):
-        return Unreadable("its compression method is not read", "let the program write an ordinary zip file")
-    try:
-        with archive.open(entry) as stream:
-            return _bounded(_pieces(stream), compressed, allowance)
-    except (BadZipFile, zlib.error, EOFError, ValueError, OSError, OverflowError, NotImplementedError):
-        return Unreadable("it is damaged or cut off", _AGAIN)
-
-
-def _inflate(data: bytes) -> Iterator[bytes]:
-    """The content of a gzip file in pieces. Raises EOFError when it is cut off, zlib.error when it is damaged."""
-    position = 0
-    for _ in range(_MOST_STREAMS):
-        stream = zlib.decompressobj(wbits=31)
-        while not stream.eof:
-            chunk = data[position : position + _FEED]
-            if not chunk:
-                raise EOFError
-            position += len(chunk)
-            yield from _drained(stream, chunk)
-        position -= len(stream.unused_data)
-        # Tapes and some tools fill up with zeros.
-        if position == len(data) or (data[position] == 0 and not data[position:].strip(b"\0")):
-            return
-    raise zlib.error("too many streams")
-
-
-def _drained(stream: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
-    """All that comes out of a stream with this chunk."""
-    while piece := stream.decompress(chunk, _PIECE):
-        yield piece
-        # Then the rest of the chunk is another stream's, and not to be fed to this one again.
-        if stream.eof:
-            return
-        chunk = stream.unconsumed_tail
-
-
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    while piece := stream.read(_PIECE):
-        yield piece
-
-
-def _bounded(pieces: Iterator[bytes], compressed: int, allowance: Allowance) -> bytes | Unreadable:
+def bounded(pieces: Iterator[bytes], compressed: int, allowance: Allowance) -> bytes | Unreadable:
     """The pieces joined, or the limit they go beyond."""
     by_ratio = max(_SMALL, compressed * allowance.ratio)
     kept: list[bytes] = []
@@ -170,3 +99,84 @@ def _bounded(pieces: Iterator[bytes], compressed: int, allowance: Allowance) -> 
             text = f"it unfolds to more than archive_ratio: {allowance.ratio} times its size"
             return Unreadable(text, "send it without compression")
     return b"".join(kept)
+
+
+_Opened = tuple[_Stream, Callable[[bytes], Iterator[bytes]]]
+_Opener = Callable[[int], _Opened]
+
+
+def _pieces(data: bytes, opener: _Opener, memory: int) -> Iterator[bytes]:
+    """The content in pieces. Raises EOFError when it is cut off."""
+    position = 0
+    for _ in range(_MOST_STREAMS):
+        stream, drained = opener(memory)
+        while not stream.eof:
+            chunk = data[position : position + _FEED]
+            if not chunk:
+                raise EOFError
+            position += len(chunk)
+            yield from drained(chunk)
+        position -= len(stream.unused_data)
+        if position == len(data) or (data[position] == 0 and not data[position:].strip(b"\0")):
+            return
+    raise _DamagedError
+
+
+def _open_gzip(_memory: int) -> _Opened:
+    stream = zlib.decompressobj(wbits=31)
+
+    def drained(chunk: bytes) -> Iterator[bytes]:
+        try:
+            while piece := stream.decompress(chunk, _PIECE):
+                yield piece
+                # Then the rest of the chunk is another stream's, and not to be fed to this one again.
+                if stream.eof:
+                    return
+                chunk = stream.unconsumed_tail
+        except zlib.error:
+            raise _DamagedError from None
+
+    return stream, drained
+
+
+def _open_bzip2(_memory: int) -> _Opened:
+    from bz2 import BZ2Decompressor
+
+    stream = BZ2Decompressor()
+
+    def drained(chunk: bytes) -> Iterator[bytes]:
+        try:
+            yield stream.decompress(chunk, _PIECE)
+            while not (stream.eof or stream.needs_input):
+                yield stream.decompress(b"", _PIECE)
+        except (OSError, ValueError):
+            raise _DamagedError from None
+
+    return stream, drained
+
+
+def _open_xz(memory: int) -> _Opened:
+    import lzma
+
+    stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory)
+
+    def drained(chunk: bytes) -> Iterator[bytes]:
+        try:
+            yield stream.decompress(chunk, _PIECE)
+            while not (stream.eof or stream.needs_input):
+                yield stream.decompress(b"", _PIECE)
+        except lzma.LZMAError as error:
+            if "emory usage limit" in str(error):
+                raise _TooMuchMemoryError from None
+            raise _DamagedError from None
+        except (EOFError, MemoryError):
+            raise _DamagedError from None
+
+    return stream, drained
+
+
+_OPENERS: dict[Compression, _Opener] = {
+    Compression.GZIP: _open_gzip,
+    Compression.BZIP2: _open_bzip2,
+    Compression.XZ: _open_xz,
+}

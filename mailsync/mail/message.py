@@ -27,6 +27,8 @@ from mailsync.mail.unpack import UnpackLimits
 _CHUNK = 65_536
 # Reading parameters takes time that grows with the square of a hostile value; RFC 2231 names reach 1,000 characters.
 _MAX_STRUCTURE_FIELD = 2_000
+OPAQUE = ("message/partial", "message/external-body")
+_ENCODED = ("base64", "quoted-printable")
 _STRUCTURE = ("content-type", "content-disposition", "content-transfer-encoding", "content-id")
 
 
@@ -40,7 +42,7 @@ class Leaf(NamedTuple):
     `number` counts the parts that are not multipart, forwarded mails included, from 1. `name` is the name the part was
     given, "" when none. `containers` are the names of the forwarded mails around it, outermost first. `attached`: the
     mail says that it is a file; `embedded`: that it belongs to another part, as a logo does. `cut_off`: the mail ends
-    within it.
+    within it. `flowed` and `delete_space` are what format=flowed and DelSp=yes say (RFC 3676).
     """
 
     number: int
@@ -52,6 +54,8 @@ class Leaf(NamedTuple):
     attached: bool
     embedded: bool
     cut_off: bool
+    flowed: bool
+    delete_space: bool
     part: _Part
     folded: Folded
 
@@ -74,8 +78,18 @@ class _Tree(MailParser):  # type: ignore[misc] # no type information published
 class _Part(Message):
     """A part that refuses to become more than its mail's limits allow, while it is being parsed."""
 
-    budget: _Budget
+    budget: Budget
     nesting = 0
+
+    def get_content_maintype(self) -> str:
+        """The first half of the content type, by which the parser decides what has parts.
+
+        What it would only misread is none of its business: a mail in base64, which is decoded first, and a piece of a
+        mail (RFC 2046 section 5.2.2), which is nothing without the others.
+        """
+        kind = super().get_content_maintype()
+        opaque = kind == "message" and (self.get_content_type() in OPAQUE or _encoding(self) in _ENCODED)
+        return "application" if opaque else kind
 
     @property
     def children(self) -> tuple[_Part, ...]:
@@ -103,15 +117,17 @@ class _Part(Message):
         super().set_raw(name, value)
 
 
-class _Budget:
-    """Counts what the parts of one mail have used; called, it makes the next part."""
+class Budget:
+    """Counts what the parts of a mail, and of the mails found in it, have used; called, it makes the next part."""
 
     def __init__(self, limits: UnpackLimits) -> None:
         self.limits = limits
         self.parts = 0
         self.fields = 0
+        self.lines = 0
 
     def __call__(self) -> _Part:
+        """A part, within the limit of how many there may be."""
         self.parts += 1
         if self.parts > self.limits.parts:
             raise _BeyondLimitError(f"it has more parts than parts: {self.limits.parts}")
@@ -120,21 +136,22 @@ class _Budget:
         return part
 
 
-def read_message(mail: bytes, limits: UnpackLimits) -> tuple[Leaf, ...] | Unreadable:
+def read_message(mail: bytes, budget: Budget) -> tuple[Leaf, ...] | Unreadable:
     """The leaves of a mail in their order, or the limit it is beyond."""
     folded = fold(mail, envelope(mail)[0])
     try:
-        root = _parse(folded.skeleton, limits)
+        root = _parse(folded.skeleton, budget)
     except _BeyondLimitError as beyond:
         return Unreadable(f"the mail cannot be unpacked: {beyond}", "send a simpler mail, or raise the limit")
     last = _cut_off(root)
     return tuple(_leaf(node, folded, cut_off=node.part is last) for node in _walk(root, (), count(1), related=False))
 
 
-def _parse(skeleton: bytes, limits: UnpackLimits) -> _Part:
-    if skeleton.count(b"\n") + skeleton.count(b"\r") > limits.mail_lines:
-        raise _BeyondLimitError(f"it has more lines to look at than mail_lines: {limits.mail_lines}")
-    parser = BytesFeedParser(_factory=_Budget(limits))
+def _parse(skeleton: bytes, budget: Budget) -> _Part:
+    budget.lines += skeleton.count(b"\n") + skeleton.count(b"\r")
+    if budget.lines > budget.limits.mail_lines:
+        raise _BeyondLimitError(f"it has more lines to look at than mail_lines: {budget.limits.mail_lines}")
+    parser = BytesFeedParser(_factory=budget)
     for position in range(0, len(skeleton), _CHUNK):
         parser.feed(skeleton[position : position + _CHUNK])
     root = _Tree(parser.close()).message
@@ -152,11 +169,11 @@ class _Node(NamedTuple):
 
 
 def _walk(part: _Part, containers: tuple[str, ...], numbers: Iterator[int], *, related: bool) -> Iterator[_Node]:
-    """The parts without parts, in their order. A forwarded mail in base64 is one: `email` does not decode it."""
+    """The parts without parts, in their order."""
     kind = part.get_content_maintype()
     children = part.children
     number = 0 if children and kind == "multipart" else next(numbers)
-    if not children or (kind == "message" and _encoding(part) in ("base64", "quoted-printable")):
+    if not children or kind not in ("multipart", "message"):
         yield _Node(part, number, containers, related)
         return
     if kind == "message":
@@ -179,6 +196,8 @@ def _leaf(node: _Node, folded: Folded, *, cut_off: bool) -> Leaf:
         attached=bool(name) or disposition == "attachment",
         embedded=node.related or disposition == "inline" or "content-id" in view,
         cut_off=cut_off,
+        flowed=_parameter(view, "format") == "flowed",
+        delete_space=_parameter(view, "delsp") == "yes",
         part=node.part,
         folded=folded,
     )
@@ -195,6 +214,14 @@ def _name(view: Message) -> str:
 def _charset(view: Message) -> str:
     try:
         return decode_words(view.get_content_charset() or "")[:40]
+    except (LookupError, TypeError, ValueError):
+        return ""
+
+
+def _parameter(view: Message, name: str) -> str:
+    """A parameter of the content type in lower case, "" without one."""
+    try:
+        return str(view.get_param(name) or "").strip().lower()[:40]
     except (LookupError, TypeError, ValueError):
         return ""
 

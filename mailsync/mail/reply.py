@@ -42,7 +42,8 @@ class OriginalMail(NamedTuple):
 class Envelope(NamedTuple):
     """Who a message is from and for, and what names it; `date` is in seconds, `loop` is the site's X-Loop text.
 
-    `message_id` is `<...>`. Addresses are bare (`ops@example.com`).
+    `message_id` is `<...>`. Addresses are bare (`ops@example.com`). `ledger` has a text for each scope, of what its
+    ledger was after the report: `US01.LTO 12 HASH`.
     """
 
     from_: str
@@ -50,6 +51,7 @@ class Envelope(NamedTuple):
     message_id: str
     date: int
     loop: str
+    ledger: tuple[str, ...] = ()
 
 
 def build_reply(envelope: Envelope, original: OriginalMail, rendered: Rendered) -> bytes:
@@ -100,6 +102,7 @@ def _header(envelope: Envelope, subject: str, kind: str) -> list[str]:
         f"Auto-Submitted: {kind}",
         "X-Auto-Response-Suppress: All",
         f"X-Loop: {one_line(envelope.loop).encode('ascii', 'replace').decode()}",
+        *(f"X-Mailsync-Ledger: {one_line(one)}" for one in envelope.ledger),
     ]
 
 

@@ -63,7 +63,7 @@ def _facts() -> Facts:
 
 def _plan() -> Plan:
     unknown = Problem(_at(9), "volume US01.LTO.000009L5 is unknown to the server", "add it there")
-    alert = Problem(Origin("", _FILE), "volume US01.LTO.000010L5 should be in LIBR and is not listed")
+    alert = Problem(Origin("", _FILE), "volume US01.LTO.000010L5 is missing: it should be in LIBR and is not listed")
     return Plan(_LTO, bytes(16), 41, 9, 8, 0, _STEPS, (unknown,), (alert,))
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from mailsync.core.model import Count, Mapped, Problem
-from mailsync.core.summary import Leg, Move, Setting, Summary
+from mailsync.core.summary import Leg, Move, Setting, Summary, Verdict
 from mailsync.core.tally import NOWHERE
 from mailsync.mail.shown import one_line, plural
 from mailsync.mail.wording import advice, headline, moves_in, subject_line
@@ -130,7 +130,10 @@ class Source(NamedTuple):
 
 
 class View(NamedTuple):
-    """Everything a template may show. `tone` is the verdict's name in lower case; `csv`: the move list is attached."""
+    """Everything a template may show; `csv`: the move list is attached.
+
+    `tone` is the verdict's name in lower case, of what was refused in part also `refused`.
+    """
 
     subject: str
     tone: str
@@ -164,7 +167,7 @@ def view_of(summary: Summary, facts: ReplyFacts) -> View:
     moved, waiting = moves_in(summary.legs), moves_in(summary.pending)
     return View(
         subject=subject_line(summary),
-        tone=summary.verdict.name.lower(),
+        tone=_tone(summary.verdict),
         headline=headline(summary),
         route=one_line(summary.route),
         run=one_line(summary.run),
@@ -180,7 +183,7 @@ def view_of(summary: Summary, facts: ReplyFacts) -> View:
         pending=_routes(summary.pending),
         changes=_changes(summary),
         problems=_findings(summary.problems, MAX_PROBLEMS, summary.unlisted),
-        alerts=_findings(summary.alerts, MAX_PROBLEMS),
+        alerts=_findings(summary.alerts, MAX_PROBLEMS, summary.more_alerts),
         notes=_findings(summary.notes, MAX_NOTES),
         sources=tuple(_source(one) for one in summary.attachments),
         advice=advice(summary),
@@ -195,6 +198,10 @@ def view_of(summary: Summary, facts: ReplyFacts) -> View:
         answered=_time(facts.answered),
         csv=max(map(moves_in, (summary.legs, summary.cancelled, summary.seen, summary.pending))) > MAX_MOVES,
     )
+
+
+def _tone(verdict: Verdict) -> str:
+    return (Verdict.REFUSED if verdict is Verdict.PARTLY else verdict).name.lower()
 
 
 def _states(summary: Summary) -> tuple[State, ...]:

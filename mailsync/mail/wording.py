@@ -21,10 +21,11 @@ _OTHER_LIMITS = {"max_share_moved": "raise", "max_share_problems": "raise", "min
 def subject_line(summary: Summary) -> str:
     """The reply's subject: verdict, scopes, counts, route; one line of at most 160 characters."""
     names = [str(scope) for scope in summary.scopes]
-    if summary.verdict is Verdict.FAILED:
+    some = {Verdict.FAILED: "not done", Verdict.PARTLY: "refused"}.get(summary.verdict)
+    if some:
         undone_first = sorted(summary.states, key=lambda state: state.done)
-        names = [f"{state.scope} {'done' if state.done else 'not done'}" for state in undone_first]
-    between = ", " if summary.verdict is Verdict.FAILED else " "
+        names = [f"{state.scope} {'done' if state.done else some}" for state in undone_first]
+    between = ", " if some else " "
     said = between.join(part for part in (_some(names), ", ".join(_counted(summary))) if part)
     return _bounded(f"[mailsync] {_word(summary)}: {said}", summary)
 
@@ -65,11 +66,11 @@ def _counted(summary: Summary) -> list[str]:
         (counts.confirmed, "confirmed"),
     )
     said = [f"{count} {word}" for count, word in done if count]
-    if summary.verdict is Verdict.REFUSED:
+    if summary.verdict in (Verdict.REFUSED, Verdict.PARTLY):
         said.append(_refused(summary))
     if summary.verdict is Verdict.UNCHANGED:
         said.append(f"{counts.unchanged} unchanged")
-    troubles = ((_problem_count(summary), "problem"), (len(summary.alerts), "alert"))
+    troubles = ((_problem_count(summary), "problem"), (len(summary.alerts) + summary.more_alerts, "alert"))
     return said + [plural(count, noun) for count, noun in troubles if count]
 
 
@@ -95,6 +96,7 @@ def headline(summary: Summary) -> str:
         Verdict.DONE: "Done: the server now says what the report says.",
         Verdict.UNCHANGED: "No change: the server already says what the report says.",
         Verdict.PROBLEMS: f"Done, except for {problems}.",
+        Verdict.PARTLY: f"Refused in part: {done} of {plural(len(states), 'scope')} done.",
         Verdict.REFUSED: "Refused: nothing was applied.",
         Verdict.FAILED: f"Not finished: {done} of {plural(len(states), 'scope')} done.",
     }[summary.verdict]
@@ -112,7 +114,7 @@ def moves_in(legs: Iterable[Leg]) -> int:
 def advice(summary: Summary) -> tuple[str, ...]:
     """What to do next, verdict by verdict; nothing when nothing is to be done."""
     said = []
-    if summary.verdict is Verdict.REFUSED:
+    if summary.verdict in (Verdict.REFUSED, Verdict.PARTLY):
         said += _advice_nothing_read(summary) if _nothing_read(summary) else _advice_refused(summary)
     if summary.verdict is Verdict.FAILED:
         said.append(f"The mail is held; to look at it: mailsync held show {one_line(summary.run)[:16]}")

@@ -1,8 +1,8 @@
 """Who may do what: grants on customers by filter, and the filters themselves. Pure values.
 
 grant    a user, or a group of users; a filter of customers; and one of three accesses, each with those before it
-read     SYNC and STATS; without it a scope is as unknown as one that is not there
-write    APPLY, new volumes included
+read     SYNC, SCOPES and STATS; without it a scope is as unknown as one that is not there
+write    APPLY, new volumes included; and RUN, for whoever may write anywhere
 alter    APPLY to what is locked, too (domain.md: only an administrator may); the `server` command needs no grant,
          because whoever owns the store's file may do everything
 
@@ -13,7 +13,7 @@ commas. Matching takes at most length of filter x length of name steps, both of 
 from __future__ import annotations
 
 import re
-from enum import IntEnum
+from enum import Enum, IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,8 +56,21 @@ class Rights(NamedTuple):
         found = (access for customers, access in self.grants if matches(customers, scope.customer))
         return max(found, default=Access.NONE)
 
+    @property
+    def somewhere(self) -> Access:
+        """The highest access to anything."""
+        return max((access for _, access in self.grants), default=Access.NONE)
 
-ADMINISTRATOR = Rights("", (("*", Access.ALTER),))
+
+class Administrator(Enum):
+    """Whoever owns the store: the `server` command, and nobody who logged on."""
+
+    ADMINISTRATOR = "administrator"
+
+
+ADMINISTRATOR = Administrator.ADMINISTRATOR
+Asker = str | Administrator  # who asks: a user by name, or, said in so many words, the administrator
+EVERYTHING = Rights("", (("*", Access.ALTER),))
 
 
 def parse_grant(text: str) -> tuple[str, Access] | None:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from mailsync.core.model import Repository, Scope
-from mailsync.server.access import Access, Grant
+from mailsync.server.access import Access, Asker, Grant
+from mailsync.wire.passwords import TOKEN, Kdf
 from mailsync.wire.scram import Verifier
 
 REPOSITORY_KINDS = (  # TapeTrack's types; "" is one that nobody has given yet
@@ -27,7 +28,7 @@ REPOSITORY_KINDS = (  # TapeTrack's types; "" is one that nobody has given yet
 )
 LONGEST_CUSTOMER_DESCRIPTION, LONGEST_DESCRIPTION = 40, 20  # a customer's; a media type's and a repository's
 MOST_VOLUMES = 2**53 - 1
-TOKEN, PASSWORD = "token", "password"
+PASSWORD = "password"  # noqa: S105 - the kind of user that is no `TOKEN`
 
 
 class ScopeState(NamedTuple):
@@ -86,12 +87,9 @@ class Cluster(NamedTuple):
     description: str = ""
 
 
-class Login(NamedTuple):
-    """What proves who a live user is; `kdf` is how a password becomes a key, one line, None for a token."""
-
-    kind: str
-    verifier: Verifier
-    kdf: str | None = None
+def kind_of(verifier: Verifier) -> str:
+    """The kind of user that it proves: TOKEN or PASSWORD."""
+    return TOKEN if verifier.kdf.name == TOKEN else PASSWORD
 
 
 class TokenUser(NamedTuple):
@@ -124,8 +122,8 @@ class Group(NamedTuple):
 class Administration(Protocol):
     """What people administer. Each method that changes something raises RequestError INVALID for what is off."""
 
-    def scopes(self, *, user: str | None = None) -> tuple[ScopeState, ...]:
-        """Every scope, ascending; with a user, those that the user may read."""
+    def scopes(self, user: Asker) -> tuple[ScopeState, ...]:
+        """Every scope that the user may read, ascending. Raises RequestError FORBIDDEN for a revoked user."""
         ...
 
     def add_scope(
@@ -170,12 +168,12 @@ class Administration(Protocol):
         """Adds a data cluster, or changes the description of the one of this name."""
         ...
 
-    def login(self, user: str) -> Login | None:
-        """What proves who the user is, None for an unknown or revoked one."""
+    def verifier(self, user: str) -> Verifier | None:
+        """What proves the user's token or password, None for an unknown or revoked one; its `kdf` tells which."""
         ...
 
-    def verifier(self, user: str) -> Verifier | None:
-        """What proves the user's token, None for an unknown or revoked one, and for one with a password."""
+    def profiles(self) -> tuple[Kdf, ...]:
+        """How each live password is protected: users that do not exist are made to look like one of these."""
         ...
 
     def tokens(self) -> tuple[TokenUser, ...]:
@@ -189,7 +187,7 @@ class Administration(Protocol):
     def add_token(self, user: str, verifier: Verifier, now: int, *, grants: Sequence[tuple[str, Access]] = ()) -> None:
         """Lets the user log on, with these grants besides those it has; one revoked before gets the new token.
 
-        Raises RequestError INVALID for a live one.
+        Raises RequestError INVALID for a live one, and for what proves a password.
         """
         ...
 
@@ -200,17 +198,13 @@ class Administration(Protocol):
     def add_user(
         self,
         user: str,
-        login: Login,
+        verifier: Verifier,
         now: int,
         *,
         email: str = "",
         grants: Sequence[tuple[str, Access]] = (),
     ) -> None:
-        """Lets the user log on with this login, as `add_token` does."""
-        ...
-
-    def set_login(self, user: str, login: Login) -> None:
-        """Changes what proves who a live user is, such as its password."""
+        """Lets the user log on with a token or a password, whatever the verifier is of, as `add_token` does."""
         ...
 
     def revoke_user(self, user: str, now: int) -> bool:

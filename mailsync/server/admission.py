@@ -26,6 +26,7 @@ class Limits(NamedTuple):
 
     login: float = 10.0  # handshake and login together
     frame: float = 30.0  # without a byte in the middle of a message
+    ping: float = 30.0  # without a byte between messages, until the client is asked whether it is there
     idle: float = 120.0  # without a byte between messages
     request: float = 60.0  # until the store answers
     stall: float = 60.0  # until what was written is taken
@@ -35,6 +36,11 @@ class Limits(NamedTuple):
     per_address: int = 8
     ephemerals: int = 65_536
     drain: int = 2**20  # written and not yet taken
+    guesses: int = 4  # logins of one triple under way, where they are throttled
+    hold: float = 1.0  # the first failing answer is held back so long, each further one twice as long
+    hold_most: float = 60.0
+    forget: float = 900.0  # failures, after the last one
+    throttled: frozenset[str] = frozenset({"password"})  # logins that can be guessed
 
 
 class Admission:

@@ -160,9 +160,10 @@ CREATE TABLE users (
     salt BYTES NOT NULL,
     stored_key BYTES NOT NULL,
     server_key BYTES NOT NULL,
-    kdf TEXT,                   -- how a password becomes a key, as the protocol writes it; NULL for tokens
+    kdf TEXT,                   -- wire.passwords.format_kdf: how a password becomes a key; NULL of a token
     created INTEGER NOT NULL,
-    revoked INTEGER NOT NULL    -- Unix seconds, 0 while live
+    revoked INTEGER NOT NULL,   -- Unix seconds, 0 while live
+    CHECK ((kind = 'token') = (kdf IS NULL))
 ) KEYED;
 CREATE UNIQUE INDEX users_by_email ON users (email) WHERE email <> '';
 CREATE TABLE user_groups (id TEXT PRIMARY KEY, description TEXT NOT NULL) KEYED;

@@ -5,9 +5,12 @@ key          its secret, None for an unknown one: both then go on alike
 login        the user's verifier, None for an unknown or revoked one: both then go on alike
 SYNC         pages, one `next_page` after the other, until one has no more or as many as were asked for are out
 APPLY        the outcome, or the failure with the code the store gave it
+RUN          how the run stands
+SCOPES       as many scopes as one answer holds, from the one after the named one on
+STATS        the scope in figures
 
-What a user may do is read in each request's transaction: a user whose token was revoked after logging on gets 204 from
-then on, a scope without read is answered as an unknown one. What the store cannot do now is 502; its own
+What a user may do is read in each request's transaction: a user who was revoked after logging on gets 204 from then
+on, a scope without read is answered as an unknown one. What the store cannot do now is 502; its own
 words, which may name paths, stay in the log.
 """
 
@@ -15,15 +18,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailsync.core.cursor import Page
 from mailsync.core.errors import TemporaryError
+from mailsync.core.model import Scope
 from mailsync.core.outcome import Outcome
-from mailsync.server.store import Principal, RequestError, Store
-from mailsync.wire.errors import Code
+from mailsync.server.pages import PageCache, Step
+from mailsync.server.store import BUSY, DONE, YOURS, Principal, RequestError, Store
+from mailsync.wire import limits
+from mailsync.wire.compression import Method
+from mailsync.wire.errors import Code, RemoteProtocolError
 from mailsync.wire.events import ApplyAsked
+from mailsync.wire.figures import ScopeFigures, ScopeList, ScopeStats
 from mailsync.wire.messages import Failure, Sync
+from mailsync.wire.passwords import NO_PREHASH, Kdf, check_kdf
+from mailsync.wire.runs import RunLease, RunStep, RunWord
+from mailsync.wire.scram import Verifier
 
 RETRY_MS = 5000
+NO_EPOCH = bytes(16)  # of a store without scopes
 
 
 class Unable(NamedTuple):
@@ -33,15 +44,15 @@ class Unable(NamedTuple):
     cause: str
 
 
-def next_page(store: Store, user: str, sync: Sync) -> Page | Unable:
-    """The page that `sync` asks for first."""
+def next_page(store: Store, pages: PageCache, user: str, sync: Sync, method: Method) -> Step | Unable:
+    """The page that `sync` asks for first, packed by `method`."""
     try:
-        return store.sync(sync.scope, sync.cursor, sync.repositories_version, sync.rows, user)
+        return pages.step(store, sync, method, user)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
 
 
-def following(sync: Sync, page: Page) -> Sync | None:
+def following(sync: Sync, page: Step) -> Sync | None:
     """What asks for the page after `page`; None when `page` was the last that may answer `sync`."""
     if not page.more or sync.pages <= 1:
         return None
@@ -58,6 +69,68 @@ def apply(store: Store, principal: Principal, asked: ApplyAsked, now: int) -> Ou
         text = f"a newer report of {asked.batch.source} was applied to {asked.batch.scope} before this one"
         return Unable(Failure(Code.OVERTAKEN, text), text)
     return outcome
+
+
+def lend(store: Store, user: str, word: RunWord, now: int) -> RunLease | Unable:
+    """How the run stands once the store has noted what the client says of it; `now` is in Unix seconds."""
+    try:
+        if word.step is RunStep.BEGIN:
+            found = store.begin_run(word.run, word.holder, now, user)
+            return RunLease(found.state, found.batches, found.audiences)
+        if word.step is RunStep.END:
+            store.end_run(word.run, word.holder, now, user)
+            return RunLease(DONE)
+        if word.step is RunStep.REPLIED:
+            held = store.mark_replied(word.run, word.holder, word.audience, now, user)
+        else:
+            held = store.renew_run(word.run, word.holder, now, user)
+        return RunLease(YOURS if held else BUSY)
+    except (RequestError, TemporaryError) as error:
+        return _unable(error)
+
+
+def list_scopes(store: Store, user: str, after: str) -> ScopeList | Unable:
+    """The scopes that the user may read whose names come after `after`, as many as one answer holds."""
+    try:
+        states = store.scopes(user)
+    except (RequestError, TemporaryError) as error:
+        return _unable(error)
+    wanted = sorted((one for one in states if str(one.scope) > after), key=lambda one: str(one.scope))
+    scopes = tuple(
+        ScopeFigures(one.scope, one.description, one.version, one.volumes, one.repositories_version)
+        for one in wanted[: limits.SCOPES]
+    )
+    epoch = states[0].epoch if states else NO_EPOCH
+    return ScopeList(epoch, scopes, more=len(wanted) > len(scopes))
+
+
+def count(store: Store, user: str, scope: Scope, now: int) -> ScopeStats | Unable:
+    """The scope in figures; `now` is in Unix seconds."""
+    try:
+        found = store.stats(scope, user)
+    except (RequestError, TemporaryError) as error:
+        return _unable(error)
+    return ScopeStats(now, found.volumes, found.bytes, found.repositories, found.flags)
+
+
+def find_login(store: Store, user: str) -> tuple[Verifier | None, tuple[Kdf, ...]]:
+    """What proves the user's login, and how the passwords of the site are protected: both are looked up for anybody."""
+    return store.verifier(user), store.profiles()
+
+
+def set_verifier(store: Store, principal: Principal, verifier: Verifier, now: int) -> Unable | None:
+    """Replaces what proves the user's own password; `now` is in Unix seconds."""
+    try:
+        check_kdf(verifier.kdf._replace(prehash=NO_PREHASH))
+    except RemoteProtocolError as error:
+        return _unable(RequestError(error.code, f"set verifier: {error}"))
+    if verifier.kdf.prehash != NO_PREHASH:
+        return _unable(RequestError(Code.INVALID, "set verifier: a digest is not kept any more"))
+    try:
+        store.set_verifier(verifier, principal, now)
+    except (RequestError, TemporaryError) as error:
+        return _unable(error)
+    return None
 
 
 def late(seconds: float) -> Unable:

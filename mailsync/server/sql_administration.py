@@ -11,23 +11,23 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mailsync.core.model import Repository, Scope
 from mailsync.server import sql_grants, sql_places, sql_scope, sql_users
-from mailsync.server.access import USER_KIND, Access, Grant
+from mailsync.server.access import USER_KIND, Access, Asker, Grant
 from mailsync.server.administration import (
-    TOKEN,
     Cluster,
     Group,
-    Login,
     RepositoryChange,
     RepositoryState,
     ScopeChange,
     ScopeState,
     TokenUser,
     User,
+    kind_of,
 )
 from mailsync.server.database import Connection, Database
 from mailsync.server.sql_chain import Said, Writing, append, append_site
 from mailsync.server.store import RequestError
 from mailsync.wire.errors import Code
+from mailsync.wire.passwords import TOKEN, Kdf
 from mailsync.wire.scram import Verifier
 
 
@@ -39,13 +39,12 @@ class SqlAdministration:
         self._by = by  # in the ledger, for what is not a client's
         self._clock = clock
 
-    def scopes(self, *, user: str | None = None) -> tuple[ScopeState, ...]:
+    def scopes(self, user: Asker) -> tuple[ScopeState, ...]:
         """As administration.Administration.scopes."""
 
         def read(connection: Connection) -> tuple[ScopeState, ...]:
-            rights = sql_grants.find_rights(connection, user)
-            found = sql_scope.find_scopes(connection) if rights else ()
-            return tuple(one for one in found if rights and rights.on(one.scope) >= Access.READ)
+            rights = sql_grants.require_user(connection, "scopes", user)
+            return tuple(one for one in sql_scope.find_scopes(connection) if rights.on(one.scope) >= Access.READ)
 
         return self._database.read(read)
 
@@ -135,14 +134,13 @@ class SqlAdministration:
         said = Said("cluster", cluster._asdict())
         self._administer(lambda connection: sql_places.put_cluster(connection, cluster), said)
 
-    def login(self, user: str) -> Login | None:
-        """As administration.Administration.login."""
-        return self._database.read(lambda connection: sql_users.find_login(connection, user))
-
     def verifier(self, user: str) -> Verifier | None:
         """As administration.Administration.verifier."""
-        found = self.login(user)
-        return found.verifier if found and found.kind == TOKEN else None
+        return self._database.read(lambda connection: sql_users.find_verifier(connection, user))
+
+    def profiles(self) -> tuple[Kdf, ...]:
+        """As administration.Administration.profiles."""
+        return self._database.read(sql_users.find_profiles)
 
     def tokens(self) -> tuple[TokenUser, ...]:
         """As administration.Administration.tokens."""
@@ -154,30 +152,27 @@ class SqlAdministration:
 
     def add_token(self, user: str, verifier: Verifier, now: int, *, grants: Sequence[tuple[str, Access]] = ()) -> None:
         """As administration.Administration.add_token."""
-        self.add_user(user, Login(TOKEN, verifier), now, grants=grants)
+        if kind_of(verifier) != TOKEN:
+            raise RequestError(Code.INVALID, f"add token: what proves {user} is a password's")
+        self.add_user(user, verifier, now, grants=grants)
 
     def revoke_token(self, user: str, now: int) -> bool:
         """As administration.Administration.revoke_token."""
         return self._end(user, now, TOKEN)
 
     def add_user(
-        self, user: str, login: Login, now: int, *, email: str = "", grants: Sequence[tuple[str, Access]] = ()
+        self, user: str, verifier: Verifier, now: int, *, email: str = "", grants: Sequence[tuple[str, Access]] = ()
     ) -> None:
         """As administration.Administration.add_user."""
         given = [Grant(USER_KIND, user, customers, access) for customers, access in grants]
 
         def write(connection: Connection) -> None:
-            sql_users.put_user(connection, user, login, now, email)
+            sql_users.put_user(connection, user, verifier, now, email)
             for grant in given:
                 sql_grants.put_grant(connection, grant)
 
         said = {"user": user, "email": email, "grants": [str(grant) for grant in given]}
-        self._administer(write, Said(f"{login.kind} added", said))
-
-    def set_login(self, user: str, login: Login) -> None:
-        """As administration.Administration.set_login."""
-        said = Said(f"{login.kind} set", {"user": user, "kdf": login.kdf or ""})
-        self._administer(lambda connection: sql_users.set_login(connection, user, login), said)
+        self._administer(write, Said(f"{kind_of(verifier)} added", said))
 
     def revoke_user(self, user: str, now: int) -> bool:
         """As administration.Administration.revoke_user."""

@@ -86,7 +86,7 @@ def _write(connection: Connection, draft: ScopeDraft, request: Request, number: 
 
 def _note_contents(connection: Connection, draft: ScopeDraft, request: Request, number: int) -> None:
     """The ledger's entry in a scope of which a container held volumes, or which has the container."""
-    writing = Writing(_principal(request), request.now, request.batch.run)
+    writing = Writing(str(request.principal), request.now, request.batch.run)
     said = Said(CONTENTS, contents_payload(connection, number, draft.at.number))
     append(connection, draft.at, writing, said, version=draft.at.version + len(draft.versions()))
 
@@ -266,7 +266,7 @@ def _record_overtaken(connection: Connection, at: Standpoint, request: Request) 
 
 def _witnessed(connection: Connection, at: Standpoint, request: Request, outcome: Outcome, number: int) -> Outcome:
     """The recorded batch in the ledger, and the outcome with the head that the ledger has then."""
-    writing = Writing(_principal(request), request.now, request.batch.run, request.batch.id)
+    writing = Writing(str(request.principal), request.now, request.batch.run, request.batch.id)
     head = append(connection, at, writing, Said(BATCH, batch_payload(connection, number)), version=outcome.last)
     return outcome._replace(entry=head.seq, ledger=head.hash)
 
@@ -275,7 +275,3 @@ def _check_base(at: Standpoint, batch: Batch) -> None:
     if not at.floor <= batch.base <= at.version:
         text = f"apply: base {batch.base} of {at.scope} is not in {at.floor} to {at.version}"
         raise RequestError(Code.BASE_TOO_OLD, text)
-
-
-def _principal(request: Request) -> str:
-    return f"{request.principal.user}/{request.principal.key_id}"

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from mailsync.core.model import Scope
-from mailsync.server.access import ADMINISTRATOR, GROUP_KIND, USER_KIND, Access, Grant, Rights, access_named, is_filter
+from mailsync.server.access import (
+    EVERYTHING,
+    GROUP_KIND,
+    USER_KIND,
+    Access,
+    Administrator,
+    Asker,
+    Grant,
+    Rights,
+    access_named,
+    is_filter,
+)
 from mailsync.server.database import Connection
-from mailsync.server.sql_users import require_group, require_user
+from mailsync.server.sql_users import check_group, check_user
 from mailsync.server.store import RequestError
 from mailsync.wire.errors import Code
 
@@ -17,23 +28,37 @@ _RIGHTS = """
 """
 
 
-def find_rights(connection: Connection, user: str | None) -> Rights | None:
-    """What a user may do, None for one who is unknown or revoked; the administrator (None) may do everything."""
-    if user is None:
-        return ADMINISTRATOR
+def find_rights(connection: Connection, user: Asker) -> Rights | None:
+    """What a user may do, None for one who is unknown or revoked; the administrator may do everything."""
+    if isinstance(user, Administrator):
+        return EVERYTHING
     rows = connection.execute(_RIGHTS, (user,)).fetchall()
     if not rows:
         return None
     return Rights(user, tuple((customers, access_named(access)) for customers, access in rows if customers is not None))
 
 
-def require_read(connection: Connection, what: str, scope: Scope, user: str | None, *, access: str = "read") -> Rights:
-    """The user's rights. Raises RequestError: FORBIDDEN for a revoked user, NO_SUCH_SCOPE without read."""
+def require_user(connection: Connection, what: str, user: Asker, *, access: str = "read") -> Rights:
+    """The user's rights. Raises RequestError FORBIDDEN for an unknown or revoked user."""
     rights = find_rights(connection, user)
     if rights is None:
         raise RequestError(Code.FORBIDDEN, f"{what}: {user} may not {access}")
+    return rights
+
+
+def require_read(connection: Connection, what: str, scope: Scope, user: Asker, *, access: str = "read") -> Rights:
+    """The user's rights. Raises RequestError: FORBIDDEN for a revoked user, NO_SUCH_SCOPE without read."""
+    rights = require_user(connection, what, user, access=access)
     if rights.on(scope) < Access.READ:
         raise no_such_scope(scope)
+    return rights
+
+
+def require_writer(connection: Connection, what: str, user: Asker) -> Rights:
+    """The user's rights. Raises RequestError FORBIDDEN for a revoked user, and for one who may write nowhere."""
+    rights = require_user(connection, what, user, access="write")
+    if rights.somewhere < Access.WRITE:
+        raise RequestError(Code.FORBIDDEN, f"{what}: {user} may not write anywhere")
     return rights
 
 
@@ -71,8 +96,8 @@ def remove_grant(connection: Connection, kind: str, holder: str, customers: str)
 
 def _require_holder(connection: Connection, kind: str, holder: str) -> None:
     if kind == USER_KIND:
-        require_user(connection, holder)
+        check_user(connection, holder)
     elif kind == GROUP_KIND:
-        require_group(connection, holder)
+        check_group(connection, holder)
     else:
         raise RequestError(Code.INVALID, f'grant: "{kind}" is neither user nor group')

@@ -8,7 +8,7 @@ servers write at once: it changes nothing but the database.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Self
+from typing import Self, TypeVar
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
@@ -26,18 +26,21 @@ from mailsync.server import (
     sql_scope,
     sql_spool,
     sql_sync,
+    sql_users,
     sql_verify,
 )
+from mailsync.server.access import Asker, Rights
 from mailsync.server.chain import Entry, Head
 from mailsync.server.database import Connection
 from mailsync.server.sql_administration import SqlAdministration
-from mailsync.server.sql_chain import Said, append, append_site
+from mailsync.server.sql_chain import Said, Writing, append, append_site
 from mailsync.server.sql_contents import MOST_DEEP
 from mailsync.server.sql_copy import copy_store
 from mailsync.server.sql_draft import MoreScopesError
 from mailsync.server.sql_record import Request
 from mailsync.server.store import (
     Flaw,
+    Footing,
     LedgerEntry,
     Loaded,
     LoadFault,
@@ -49,7 +52,10 @@ from mailsync.server.store import (
     RunState,
     Stats,
 )
+from mailsync.wire.passwords import format_kdf
+from mailsync.wire.scram import Verifier
 
+T = TypeVar("T")
 _ATTEMPTS = 4 * MOST_DEEP  # to lock all scopes that a batch touches: each finds at least a level of containers more
 
 
@@ -66,15 +72,22 @@ class SqlStore(SqlAdministration):
         """Lets go of the database; safe to call twice."""
         self._database.close()
 
-    def sync(
-        self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, user: str | None = None
-    ) -> Page:
+    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, user: Asker) -> Page:
         """As store.Store.sync."""
 
         def read(connection: Connection) -> Page:
             sql_grants.require_read(connection, "sync", scope, user)
             at = sql_scope.find_scope(connection, scope)
             return sql_sync.read_page(connection, at, cursor, repositories_version, limit)
+
+        return self._database.read(read)
+
+    def footing(self, scope: Scope, cursor: Cursor, user: Asker) -> Footing:
+        """As store.Store.footing."""
+
+        def read(connection: Connection) -> Footing:
+            sql_grants.require_read(connection, "sync", scope, user)
+            return sql_sync.find_footing(connection, sql_scope.find_scope(connection, scope), cursor)
 
         return self._database.read(read)
 
@@ -174,23 +187,33 @@ class SqlStore(SqlAdministration):
         at = self._database.read(lambda connection: sql_scope.find_scope(connection, scope))
         return sql_ledger.each_entry(self._database, at, volume)
 
-    def begin_run(self, run: bytes, holder: bytes, now: int) -> RunState:
+    def set_verifier(self, verifier: Verifier, principal: Principal, now: int) -> None:
+        """As store.Store.set_verifier."""
+
+        def write(connection: Connection) -> None:
+            sql_users.replace_verifier(connection, principal.user, verifier)
+            said = {"user": principal.user, "kdf": format_kdf(verifier.kdf)}
+            append_site(connection, Writing(str(principal), now), Said("password set", said))
+
+        self._database.write(write)
+
+    def begin_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> RunState:
         """As store.Store.begin_run."""
-        return self._database.write(lambda connection: sql_runs.begin_run(connection, run, holder, now))
+        return self._lend(user, lambda connection, rights: sql_runs.begin_run(connection, run, holder, now, rights))
 
-    def renew_run(self, run: bytes, holder: bytes, now: int) -> bool:
+    def renew_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> bool:
         """As store.Store.renew_run."""
-        return self._database.write(lambda connection: sql_runs.renew_run(connection, run, holder, now))
+        return self._lend(user, lambda connection, _: sql_runs.renew_run(connection, run, holder, now))
 
-    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int) -> bool:
+    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int, user: Asker) -> bool:
         """As store.Store.mark_replied."""
-        return self._database.write(lambda connection: sql_runs.mark_replied(connection, run, holder, audience, now))
+        return self._lend(user, lambda connection, _: sql_runs.mark_replied(connection, run, holder, audience, now))
 
-    def end_run(self, run: bytes, holder: bytes, now: int) -> None:
+    def end_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
         """As store.Store.end_run."""
-        self._database.write(lambda connection: sql_runs.end_run(connection, run, holder, now))
+        self._lend(user, lambda connection, _: sql_runs.end_run(connection, run, holder, now))
 
-    def stats(self, scope: Scope, *, user: str | None = None) -> Stats:
+    def stats(self, scope: Scope, user: Asker) -> Stats:
         """As store.Store.stats."""
 
         def read(connection: Connection) -> Stats:
@@ -211,6 +234,14 @@ class SqlStore(SqlAdministration):
     def verify(self) -> Iterator[Flaw]:
         """As store.Store.verify."""
         return sql_verify.verify(self._database)
+
+    def _lend(self, user: Asker, work: Callable[[Connection, Rights], T]) -> T:
+        """What the work on a run gives, for a user who may write."""
+
+        def write(connection: Connection) -> T:
+            return work(connection, sql_grants.require_writer(connection, "run", user))
+
+        return self._database.write(write)
 
     def _write_batch(self, request: Request, scopes: frozenset[Scope]) -> Outcome:
         return self._database.write(lambda connection: sql_apply.apply_batch(connection, request, scopes))

@@ -16,6 +16,7 @@ from mailsync.core.fields import FIELD_NAMES
 from mailsync.server.chain import GENESIS
 from mailsync.server.database import Connection, Row
 from mailsync.server.sql_scope import COLUMNS, Standpoint, find_repositories
+from mailsync.server.store import Footing
 
 _ROWS = f"SELECT version, text_version, volume, {COLUMNS} FROM volumes WHERE media = ? AND version > ? ORDER BY version LIMIT ?"  # noqa: S608, E501 - our own field names
 _TOMBSTONES = "SELECT version, volume FROM tombstones WHERE media = ? AND version > ? ORDER BY version LIMIT ?"
@@ -46,6 +47,12 @@ def read_page(connection: Connection, at: Standpoint, cursor: Cursor, repositori
         repositories=None if known else find_repositories(connection, at.number),
         texts_kept=tuple(row[2] for row in sent if row[1] <= done),
     )
+
+
+def find_footing(connection: Connection, at: Standpoint, cursor: Cursor) -> Footing:
+    """Whether a copy may go on from the cursor, and where the scope stands."""
+    mark = at.head[:MARK_BYTES]
+    return Footing(_must_reset(connection, at, cursor), at.epoch, at.version, at.floor, mark, at.repositories_version)
 
 
 def _must_reset(connection: Connection, at: Standpoint, cursor: Cursor) -> bool:

@@ -9,25 +9,34 @@ from __future__ import annotations
 import re
 
 from mailsync.core.model import USER
-from mailsync.server.administration import LONGEST_CUSTOMER_DESCRIPTION, TOKEN, Group, Login, TokenUser, User
+from mailsync.server.administration import LONGEST_CUSTOMER_DESCRIPTION, Group, TokenUser, User, kind_of
 from mailsync.server.database import Connection
 from mailsync.server.store import RequestError
 from mailsync.wire.errors import Code
+from mailsync.wire.passwords import OF_TOKENS, TOKEN, Kdf, format_kdf, parse_kdf
 from mailsync.wire.scram import Verifier
 
 _EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}\Z", re.ASCII)
-_LOGIN = "SELECT kind, salt, stored_key, server_key, kdf FROM users WHERE id = ? AND revoked = 0"
+_LOGIN = "SELECT salt, stored_key, server_key, kdf FROM users WHERE id = ? AND revoked = 0"
+_NOBODY = (b"", b"", b"", None)
+_TOKENS_KDF = format_kdf(OF_TOKENS)
 _USER_HINT = "who is there: mailsync server user list"
 _GROUP_HINT = "what is there: mailsync server group list"
 
 
-def find_login(connection: Connection, user: str) -> Login | None:
+def find_verifier(connection: Connection, user: str) -> Verifier | None:
     """What proves who a live user is, None for an unknown or revoked one."""
     row = connection.execute(_LOGIN, (user,)).fetchone()
-    if row is None:
-        return None
-    kind, salt, stored_key, server_key, kdf = row
-    return Login(kind, Verifier(salt, stored_key, server_key), kdf)
+    # Whoever is not there costs what somebody costs who is.
+    salt, stored_key, server_key, kdf = row or _NOBODY
+    verifier = Verifier(salt, stored_key, server_key, parse_kdf(kdf or _TOKENS_KDF))
+    return verifier if row else None
+
+
+def find_profiles(connection: Connection) -> tuple[Kdf, ...]:
+    """How each live password is protected."""
+    rows = connection.execute("SELECT kdf FROM users WHERE revoked = 0 AND kdf IS NOT NULL ORDER BY kdf")
+    return tuple(parse_kdf(row[0]) for row in rows)
 
 
 def find_tokens(connection: Connection) -> tuple[TokenUser, ...]:
@@ -45,14 +54,15 @@ def find_users(connection: Connection) -> tuple[User, ...]:
     return tuple(User._make((*row, tuple(groups.get(row[0], ())))) for row in rows)
 
 
-def put_user(connection: Connection, user: str, login: Login, now: int, email: str) -> None:
+def put_user(connection: Connection, user: str, verifier: Verifier, now: int, email: str) -> None:
     """Lets the user log on. Raises RequestError INVALID for a name that is none, or a live user."""
-    what = f"add {login.kind}"
+    kind = kind_of(verifier)
+    what = f"add {kind}"
     _check_name(what, user)
     if email and not _EMAIL.match(email):
         raise RequestError(Code.INVALID, f'{what}: "{email}" is not an e-mail address')
-    if find_login(connection, user) is not None:
-        command = "token" if login.kind == TOKEN else "user"
+    if find_verifier(connection, user) is not None:
+        command = "token" if kind == TOKEN else "user"
         text = f"{what}: {user} has a live one"
         raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
     query = "SELECT id FROM users WHERE email = ? AND email <> '' AND id <> ?"
@@ -65,17 +75,20 @@ def put_user(connection: Connection, user: str, login: Login, now: int, email: s
         "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, email = excluded.email, salt = excluded.salt, "
         "stored_key = excluded.stored_key, server_key = excluded.server_key, kdf = excluded.kdf, "
         "created = excluded.created, revoked = 0",
-        (user, login.kind, email, *login.verifier[:3], login.kdf, now),
+        (user, kind, email, *verifier[:3], None if kind == TOKEN else format_kdf(verifier.kdf), now),
     )
 
 
-def set_login(connection: Connection, user: str, login: Login) -> None:
-    """Changes what proves a live user. Raises RequestError INVALID for another kind, and where there is none."""
-    found = find_login(connection, user)
-    if found is None or found.kind != login.kind:
-        raise RequestError(Code.INVALID, f"set {login.kind}: {user} has no live one", hint=_USER_HINT)
-    query = "UPDATE users SET salt = ?, stored_key = ?, server_key = ?, kdf = ? WHERE id = ? AND revoked = 0"
-    connection.execute(query, (*login.verifier[:3], login.kdf, user))
+def replace_verifier(connection: Connection, user: str, verifier: Verifier) -> None:
+    """Replaces what proves a live password. Raises RequestError: FORBIDDEN where there is none, INVALID by a token."""
+    if kind_of(verifier) == TOKEN:
+        raise RequestError(Code.INVALID, f"set verifier: what was sent for {user} is of a token")
+    query = (
+        "UPDATE users SET salt = ?, stored_key = ?, server_key = ?, kdf = ? "
+        "WHERE id = ? AND revoked = 0 AND kdf IS NOT NULL"
+    )
+    if not connection.execute(query, (*verifier[:3], format_kdf(verifier.kdf), user)).rowcount:
+        raise RequestError(Code.FORBIDDEN, f"set verifier: {user} has no password")
 
 
 def end_user(connection: Connection, user: str, now: int, *, kind: str | None = None) -> bool:
@@ -110,7 +123,7 @@ def put_group(connection: Connection, name: str, description: str) -> None:
 
 def remove_group(connection: Connection, name: str) -> None:
     """Removes a group with its memberships and grants. Raises RequestError INVALID."""
-    require_group(connection, name)
+    check_group(connection, name)
     connection.execute("DELETE FROM members WHERE user_group = ?", (name,))
     connection.execute("DELETE FROM grants WHERE kind = 'group' AND holder = ?", (name,))
     connection.execute("DELETE FROM user_groups WHERE id = ?", (name,))
@@ -118,8 +131,8 @@ def remove_group(connection: Connection, name: str) -> None:
 
 def join_group(connection: Connection, name: str, user: str) -> None:
     """Makes a user a member; nothing when it is one. Raises RequestError INVALID."""
-    require_group(connection, name)
-    require_user(connection, user)
+    check_group(connection, name)
+    check_user(connection, user)
     query = "INSERT INTO members (user_group, member) VALUES (?, ?) ON CONFLICT (user_group, member) DO NOTHING"
     connection.execute(query, (name, user))
 
@@ -131,13 +144,13 @@ def leave_group(connection: Connection, name: str, user: str) -> None:
         raise RequestError(Code.INVALID, f"leave group: {user} is not in {name}", hint=_GROUP_HINT)
 
 
-def require_user(connection: Connection, user: str) -> None:
+def check_user(connection: Connection, user: str) -> None:
     """Raises RequestError INVALID for a user who never was."""
     if connection.execute("SELECT 1 FROM users WHERE id = ?", (user,)).fetchone() is None:
         raise RequestError(Code.INVALID, f"no user {user}", hint=_USER_HINT)
 
 
-def require_group(connection: Connection, name: str) -> None:
+def check_group(connection: Connection, name: str) -> None:
     """Raises RequestError INVALID for a group that is not there."""
     if connection.execute("SELECT 1 FROM user_groups WHERE id = ?", (name,)).fetchone() is None:
         raise RequestError(Code.INVALID, f"no group {name}", hint=_GROUP_HINT)

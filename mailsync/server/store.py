@@ -16,9 +16,11 @@ from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError
 from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
+from mailsync.server.access import Asker
 from mailsync.server.administration import Administration
 from mailsync.server.chain import Entry, Head
 from mailsync.wire.errors import Code
+from mailsync.wire.scram import Verifier
 
 
 class RequestError(MailsyncError):
@@ -34,10 +36,13 @@ class RequestError(MailsyncError):
 
 
 class Principal(NamedTuple):
-    """Who asks: the token user who logged on, and the id of the key the connection was made with."""
+    """Who asks: the user who logged on, and the id of the key the connection was made with."""
 
     user: str
     key_id: str
+
+    def __str__(self) -> str:
+        return f"{self.user}/{self.key_id}"
 
 
 class LoadRow(NamedTuple):
@@ -144,6 +149,20 @@ class Moving(NamedTuple):
     container: str
 
 
+class Footing(NamedTuple):
+    """Where a copy's cursor stands in its scope: `reset` when it must start over, and the scope as it is now.
+
+    `mark` is the first 8 bytes of the hash that its ledger ends in.
+    """
+
+    reset: bool
+    epoch: bytes
+    version: int
+    floor: int
+    mark: bytes
+    repositories_version: int
+
+
 class Stats(NamedTuple):
     """A scope in figures: volumes by target repository, by flag letter; `bytes`: characters of all values."""
 
@@ -160,13 +179,15 @@ LEASE_SECONDS = 120  # longer than one attempt of the filter may take
 class Store(Administration, Protocol):
     """Volumes by scope, their versions, the batches that changed them, and who may do what."""
 
-    def sync(
-        self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, user: str | None = None
-    ) -> Page:
-        """The page that follows `cursor`: at most `limit` tombstones and rows together; None is the administrator.
+    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, user: Asker) -> Page:
+        """The page that follows `cursor`: at most `limit` tombstones and rows together.
 
         Raises RequestError NO_SUCH_SCOPE, also for a scope the user may not read; FORBIDDEN for a revoked user.
         """
+        ...
+
+    def footing(self, scope: Scope, cursor: Cursor, user: Asker) -> Footing:
+        """Whether a copy may go on from `cursor`, as `sync` would judge it. Raises RequestError as `sync` does."""
         ...
 
     def apply(self, batch: Batch, request_hash: bytes, principal: Principal, now: int) -> Outcome:
@@ -214,23 +235,27 @@ class Store(Administration, Protocol):
         """Begins a new life (16 bytes), as after a restore from a backup: every cache starts over."""
         ...
 
-    def begin_run(self, run: bytes, holder: bytes, now: int) -> RunState:
-        """Lends a run (32 bytes) to its holder (16 random bytes of a process), or says why not."""
+    def begin_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> RunState:
+        """Lends a run (32 bytes) to its holder (16 random bytes of a process), or says why not.
+
+        Raises RequestError FORBIDDEN, as all about runs does, for a user who may write nowhere. Batches of scopes that
+        the user may not read are left out.
+        """
         ...
 
-    def renew_run(self, run: bytes, holder: bytes, now: int) -> bool:
+    def renew_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> bool:
         """Lends the run on; False when somebody else has it by now."""
         ...
 
-    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int) -> bool:
+    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int, user: Asker) -> bool:
         """Notes that an audience was answered; False when somebody else has the run by now."""
         ...
 
-    def end_run(self, run: bytes, holder: bytes, now: int) -> None:
+    def end_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
         """Notes that the run is done; nothing when somebody else has it."""
         ...
 
-    def stats(self, scope: Scope, *, user: str | None = None) -> Stats:
+    def stats(self, scope: Scope, user: Asker) -> Stats:
         """The scope in figures. Raises RequestError as `sync` does."""
         ...
 
@@ -255,6 +280,10 @@ class Store(Administration, Protocol):
 
     def ledger(self, scope: Scope, volume: str = "") -> Iterator[LedgerEntry]:
         """Every change that a batch made (to one volume when it is named), oldest first."""
+        ...
+
+    def set_verifier(self, verifier: Verifier, principal: Principal, now: int) -> None:
+        """Replaces what proves the user's own password. Raises RequestError FORBIDDEN for a token, or nobody."""
         ...
 
     def close(self) -> None:

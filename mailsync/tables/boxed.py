@@ -8,7 +8,8 @@
 
 Two rules on end, or a rule after any other line, begin a table. A row is cut at its bars; where a cell holds bars of
 its own, at the places of the rule's pluses; a row that fits neither is broken. Rows whose box was interrupted, by the
-header of a page, belong to the table before. Other lines are outside and counted.
+header of a page, belong to the table before. Other lines are outside and counted. A text that ends with a row was cut:
+every box has a rule below.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailsync.tables.choose import Part
-from mailsync.tables.table import Chunk, Lines, rows_of
+from mailsync.tables.table import Chunk, Flaw, Lines, rows_of
 
 _RULE_CHARACTERS = "+-=| \t"
 _CAPTION_LINES = 3  # more than that between two rules are rows of a box without captions
@@ -53,6 +54,7 @@ class Boxed:
         self._pluses: tuple[int, ...] = ()
         self._header: list[str] | None = None
         self._ruled = False
+        self._last = 0  # the line of a row that has no rule below it yet
         self._left: Counter[str] = Counter()
 
     def read(self, blocks: Iterator[Lines]) -> Iterator[Part]:
@@ -70,7 +72,8 @@ class Boxed:
             self._left.update(block.left_out)
             yield self._part(rows, block._replace(left_out={}), self._box, self._number, last=True)
         self._give_up_header()
-        yield Part(Chunk([], [], [], left_out=self._left))
+        flaw = Flaw(self._last, "the text breaks off within a box, before the rule below it") if self._last else None
+        yield Part(Chunk([], [], [], left_out=self._left, flaw=flaw))
 
     def _part(self, rows: _Rows, block: Lines, box: _Box | None, number: int, *, last: bool = False) -> Part:
         lines = block if last else block._replace(left_out={}, totals=())
@@ -82,6 +85,8 @@ class Boxed:
     def _line(self, text: str, block: Lines, place: int, rows: _Rows) -> None:
         """What a line is: a rule, a row, or outside."""
         bare = text.strip()
+        if bare:
+            self._last = block.numbers[place] if bare.startswith("|") and (self._box or self._header is not None) else 0
         if bare.startswith("+") and "-" in bare and not bare.strip(_RULE_CHARACTERS):
             self._rule(text, block, place)
         elif bare.startswith("|"):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mailsync.core.layout import Layout
 from mailsync.tables.header import Header
-from mailsync.tables.table import Chunk
+from mailsync.tables.table import Chunk, Flaw
 
 ANOTHER = "another table"
 _SEARCHED_ROWS = 50
@@ -23,7 +23,7 @@ _LISTED, _SHOWN = 10, 60
 
 class Part(NamedTuple):
     """Some rows of one table: its number among the attachment's (from 1; 0: of none), its title, its captions and
-    their line. A table may come in many parts.
+    their line. A table may come in many parts. The title of none is a sentence that says that there are no rows.
     """
 
     chunk: Chunk
@@ -37,6 +37,8 @@ def choose(parts: Iterator[Part], layout: Layout) -> tuple[Header, Iterator[Chun
     """The captions and the rows of the tables that the layout means."""
     left_out: Counter[str] = Counter()
     nearest: Part | None = None
+    flaw: Flaw | None = None
+    empty = False
     titles: dict[str, None] = {}
     for part in parts:
         if _fits(part, layout):
@@ -44,11 +46,15 @@ def choose(parts: Iterator[Part], layout: Layout) -> tuple[Header, Iterator[Chun
             passed = Chunk([], [], [], left_out=left_out)
             return header, chain((passed,), _chosen(chain((part,), parts), part.captions, layout))
         left_out.update(_unchosen(part))
+        flaw = flaw or part.chunk.flaw
+        empty = empty or bool(part.title and not part.number)
         if part.number and _named(part, layout):
             nearest = nearest or part
         if part.title and len(titles) < _LISTED:
             titles[part.title[:_SHOWN]] = None
-    chunks = iter((Chunk([], [], [], left_out=left_out),))
+    chunks = iter((Chunk([], [], [], left_out=left_out, flaw=flaw),))
+    if empty and nearest is None:
+        return Header(layout.wanted), chunks
     if nearest is None and (layout.title or layout.number):
         listed = ", ".join(f'"{title}"' for title in titles) or "none"
         return Header(fault=f"no table has the number or title asked for; titles are {listed}"), chunks
@@ -94,7 +100,7 @@ def _chosen(parts: Iterator[Part], captions: tuple[str, ...], layout: Layout) ->
         if not part.number:
             yield part.chunk
         elif not _fits(part, layout):
-            yield Chunk([], [], [], left_out=_unchosen(part))
+            yield Chunk([], [], [], left_out=_unchosen(part), flaw=part.chunk.flaw)
         elif part.captions == captions or not layout.wanted:
             yield part.chunk
         else:

@@ -3,7 +3,8 @@
 A block of lines in which every record takes one line, nearly always, is read by `csv` in one go. Any other block is
 read record by record. A quoted cell may hold line ends, but a quote that is never closed would swallow the rest of
 the file: so a record has at most 64 lines, and where that is not enough its first line alone is the broken row and
-reading goes on with the next. Malformed quoting (`"a"b`) breaks its row too: what moves tapes is not guessed. So does
+reading goes on with the next. A text that ends within quotes and without a line end was cut: nothing of it counts.
+Malformed quoting (`"a"b`) breaks its row too: what moves tapes is not guessed. So does
 a line with too many delimiters, before it becomes cells: a cell takes fifty times the memory of its delimiter.
 """
 
@@ -14,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from mailsync.tables.table import Chunk, Lines, rows_of
+from mailsync.tables.table import Chunk, Flaw, Lines, rows_of
 
 DELIMITERS = (",", ";", "\t", "|")
 LONGEST_RECORD = 64
@@ -40,8 +41,8 @@ class Form(NamedTuple):
         return len(line) > self.cells and line.count(self.delimiter) > self.cells
 
 
-def read_delimited(blocks: Iterable[Lines], form: Form) -> Iterator[Chunk]:
-    """The rows of the lines. A record may go on in the next block."""
+def read_delimited(blocks: Iterable[Lines], form: Form, *, line_end: bool = True) -> Iterator[Chunk]:
+    """The rows of the lines. A record may go on in the next block. `line_end`: there is one at the end of the text."""
     carried = Lines([], ())
     for block in blocks:
         lines = block.behind(carried)
@@ -51,7 +52,9 @@ def read_delimited(blocks: Iterable[Lines], form: Form) -> Iterator[Chunk]:
             chunk, carried = _record_by_record(lines, form, last=bool(lines.totals))
         yield chunk
     if carried.texts:
-        yield _record_by_record(carried, form, last=True)[0]
+        line = carried.numbers[0]
+        flaw = None if line_end else Flaw(line, f"the text breaks off within the quotes that begin in line {line}")
+        yield _record_by_record(carried, form, last=True)[0]._replace(flaw=flaw)
 
 
 def sniff_delimiter(lines: Sequence[str], quote: str, cells: int) -> str:
@@ -118,7 +121,9 @@ def _one_record(window: list[str], form: Form) -> _Record | None:
     except csv.Error as error:
         if "unexpected end of data" in str(error):
             return None
-        return _Record([], 1, f"not delimited text: {error}")
+        # csv quotes the delimiter, which may be a tab or anything else that cannot be shown.
+        cause = "there is text behind a closing quote" if "expected after" in str(error) else str(error)
+        return _Record([], 1, f"not delimited text: {cause}")
 
 
 def _narrow(window: list[str], form: Form) -> Iterator[str]:

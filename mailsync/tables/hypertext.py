@@ -2,7 +2,8 @@
 
 A table's title is its caption, else the last text before it, in the cell it lies in first: reports put the data
 table into a cell of a table that has nothing but the title. A cell over several rows counts in each of them; one over
-several columns counts in its first. What is left open is closed by what follows, as browsers do it.
+several columns counts in its first. What is left open is closed by what follows, as browsers do it; but a page that
+ends within a table, a tag or a comment was cut, unless it has said before that it is complete (`</body>`, `</html>`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import NamedTuple
 
 from mailsync.core.layout import Layout
 from mailsync.tables.choose import Part, header_place
-from mailsync.tables.markup import Token, tokens
-from mailsync.tables.table import Chunk
+from mailsync.tables.markup import CUT, Token, tokens
+from mailsync.tables.table import Chunk, Flaw
 
 DEEPEST = 16
 MOST_SPREAD = 1_000_000
@@ -56,9 +57,10 @@ class _Row(NamedTuple):
 class _Open:
     """A table that is not closed yet."""
 
-    def __init__(self, number: int, title: str) -> None:
+    def __init__(self, number: int, title: str, begun: int) -> None:
         self.number = number
         self.title = title
+        self.begun = begun
         self.last = ""
         self.rows: list[_Row] = []
         self.captions: tuple[str, ...] | None = None
@@ -79,24 +81,34 @@ class Hypertext:
     def __init__(self, layout: Layout, most: int) -> None:
         self._layout = layout
         self._most = most
-        self._stack = [_Open(0, "")]
+        self._stack = [_Open(0, "", 0)]
         self._number = 0
         self._beyond = 0
         self._spanned = 0
         self._run: list[str] = []
         self._left: Counter[str] = Counter()
+        self._complete = False
+        self._empty = ""
 
     def read(self, text: str) -> Iterator[Part]:
         """The rows of all tables, each table's under its number and title."""
+        flaw = None
         for token in tokens(text):
             if not token.tag:
                 self._text(token.text)
+            elif token.tag == CUT:
+                flaw = Flaw(token.line, f"the page breaks off within {token.text} that begins in line {token.line}")
+            elif token.tag in ("/body", "/html"):
+                self._complete = True
             elif token.tag.strip("/") not in _INLINE:
                 self._end_run()
                 yield from self._tag(token)
+        if len(self._stack) > 1 and not flaw:
+            line = self._stack[-1].begun
+            flaw = Flaw(line, f"the page breaks off within the table that begins in line {line}")
         while len(self._stack) > 1:
             yield from self._end_table()
-        yield Part(Chunk([], [], [], left_out=self._left))
+        yield Part(Chunk([], [], [], left_out=self._left, flaw=None if self._complete else flaw), 0, self._empty)
 
     def _text(self, text: str) -> None:
         top = self._stack[-1]
@@ -114,12 +126,14 @@ class Hypertext:
         said = _plain(self._run)
         if said:
             self._stack[-1].last = said[:_LONGEST_TITLE]
+            if any(one.matches(said) for one in self._layout.empty):
+                self._empty = said[:_LONGEST_TITLE]
         self._run = []
 
     def _tag(self, token: Token) -> Iterator[Part]:
         tag = token.tag
         if tag == "table" or (self._beyond and tag == "/table"):
-            self._begin_table(tag)
+            self._begin_table(token)
         elif self._beyond or len(self._stack) == 1:
             return
         elif tag == "/table":
@@ -133,15 +147,15 @@ class Hypertext:
         else:
             self._within(tag)
 
-    def _begin_table(self, tag: str) -> None:
+    def _begin_table(self, token: Token) -> None:
         """A table begins; beyond the depth that is read, they are only counted in and out."""
         if self._beyond or len(self._stack) > DEEPEST:
-            self._beyond += 1 if tag == "table" else -1
-            self._left["a table nested too deep"] += tag == "table"
+            self._beyond += 1 if token.tag == "table" else -1
+            self._left["a table nested too deep"] += token.tag == "table"
             return
         self._number += 1
         title = next((one.last for one in reversed(self._stack) if one.last), "")
-        self._stack.append(_Open(self._number, title))
+        self._stack.append(_Open(self._number, title, token.line))
 
     def _within(self, tag: str) -> None:
         """A caption's begin or end; any other block parts words."""

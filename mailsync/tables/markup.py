@@ -3,7 +3,7 @@
 The standard library's parser takes time that grows with the square of its input where a comment or a quote is never
 closed (docs/decisions/0006): a mail could stop the filter with 200 KB. Tables need few of HTML's rules, and these
 are kept to: comments, declarations and the text of script and style are no text; a `>` within a quoted value is no
-tag's end; what is never closed goes to the end of the text.
+tag's end; what is never closed goes to the end of the text, and a last token says so.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ _TAG_END = re.compile(r">|=[ \t\r\n]*([\"'])")
 _SPAN = re.compile(r"(colspan|rowspan)[ \t\r\n]*=[ \t\r\n]*[\"']?[ ]?([0-9]{1,5})", re.ASCII | re.IGNORECASE)
 _SILENT = ("script", "style", "title", "textarea", "template")
 _LONGEST_ATTRIBUTES = 4096
+CUT = "!"
 
 
 class Token(NamedTuple):
     """A text (`tag` is empty), or a tag in lower case, `/td` for an end; `line` is the one it begins on.
+
+    The tag CUT is the last: the text ends within what `text` says.
 
     `spans` are the columns and rows a cell takes.
     """
@@ -58,12 +61,17 @@ def tokens(text: str) -> Iterator[Token]:
                 end = _close(text, end, tag.tag)
         elif end == start + 1:
             yield Token("", "<", line)
+        if end > size:
+            yield Token(CUT, "a tag or a comment", line)
         line += text.count("\n", start, end)
         place = end
 
 
 def _tag(text: str, start: int, line: int) -> tuple[Token | None, int]:
-    """The tag at `start` and where it ends; None for a comment, a declaration, or a `<` that is only itself."""
+    """The tag at `start` and where it ends; None for a comment, a declaration, or a `<` that is only itself.
+
+    What does not end ends beyond the text.
+    """
     if text.startswith("<!--", start):
         return None, _behind(text, "-->", start + 4)
     if text[start + 1 : start + 2] in ("!", "?"):
@@ -83,7 +91,7 @@ def _end_of_tag(text: str, place: int) -> int:
     while True:
         found = _TAG_END.search(text, place)
         if found is None:
-            return len(text)
+            return len(text) + 1
         if found[0] == ">":
             return found.end()
         place = _behind(text, found[1], found.end())
@@ -91,13 +99,13 @@ def _end_of_tag(text: str, place: int) -> int:
 
 def _behind(text: str, sought: str, place: int) -> int:
     found = text.find(sought, place)
-    return len(text) if found < 0 else found + len(sought)
+    return len(text) + 1 if found < 0 else found + len(sought)
 
 
 def _close(text: str, place: int, tag: str) -> int:
     """Where the end tag of an element begins whose content is no HTML."""
     found = re.compile(f"</{tag}", re.IGNORECASE).search(text, place)
-    return len(text) if found is None else found.start()
+    return len(text) + 1 if found is None else found.start()
 
 
 def _spans(attributes: str, tag: str) -> tuple[int, int]:

@@ -1,22 +1,25 @@
 """JSON: an array of objects, at the top or where a path leads; the objects' keys are the columns.
 
-Objects are decoded one by one as their rows are asked for, so that a row knows its line and a file that is cut short
-loses what is missing only, as a broken row. Keys within keys are written with dots (`media.barcode`), eight deep; an
-array of plain values is its values with commas between, which `split` can take apart. Numbers are their digits as
-written. A key that is there twice breaks its row: nobody can tell which one counts.
+Objects are decoded one by one as their rows are asked for, so that a row knows its line and no more than some are in
+memory. What is no JSON is so found behind rows that were read: it is a flaw of the whole table, also where the array
+is closed and what is around it is not, because a file that is cut short must not look like a shorter list.
+
+Keys within keys are written with dots (`media.barcode`), eight deep; an array of plain values is its values with
+commas between, which `split` can take apart. Numbers are their digits as written. A key that is there twice breaks its
+row: nobody can tell which one counts.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from json import JSONDecoder
+from json import JSONDecodeError, JSONDecoder
 from typing import Any, NamedTuple
 
 from mailsync.core.layout import Layout
 from mailsync.tables.header import Header
 from mailsync.tables.labelled import Labelled, columns_of
-from mailsync.tables.table import Chunk
+from mailsync.tables.table import BLANKS, Chunk, Flaw
 
 DEEPEST = 8
 _CHUNK_ROWS = 500
@@ -24,7 +27,11 @@ _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
 class _FlawError(Exception):
-    """What is wrong with the text; never leaves this module."""
+    """What is wrong with the text, and in which line; never leaves this module."""
+
+    def __init__(self, text: str, line: int = 0) -> None:
+        super().__init__(text)
+        self.line = line
 
 
 class _Twice(dict[str, Any]):
@@ -37,7 +44,7 @@ def read_objects(text: str, layout: Layout, most: int) -> tuple[Header, Iterator
         start = _array(text, layout.path)
     except _FlawError as flaw:
         return Header(fault=str(flaw)), iter(())
-    return columns_of(_chunks(text, start), layout, most)
+    return columns_of(_chunks(text, start, layout.path), layout, most)
 
 
 def _decoder() -> JSONDecoder:
@@ -79,14 +86,49 @@ def _member(decoder: JSONDecoder, text: str, place: int, key: str, path: str) ->
     raise _FlawError(f'there is no "{path}"')
 
 
+def _check_rest(text: str, place: int, path: tuple[str, ...]) -> None:
+    """Raises _FlawError unless the objects around the array are JSON, without its key again, and the text ends then."""
+    decoder = _decoder()
+    for key in reversed(path):
+        while text[place : place + 1] == ",":
+            start = _skip(text, place + 1)
+            if text[start : start + 1] != '"':
+                raise _not_json(text, start)
+            name, place = _value(decoder, text, start)
+            place = _skip(text, place)
+            if text[place : place + 1] != ":":
+                raise _not_json(text, place)
+            if name == key:
+                raise _FlawError(f'the key "{key}" is there twice', _line(text, start))
+            place = _skip(text, _value(decoder, text, _skip(text, place + 1))[1])
+        if text[place : place + 1] != "}":
+            raise _not_json(text, place)
+        place = _skip(text, place + 1)
+    if text[place:].strip(BLANKS):
+        raise _FlawError("there is more behind the end of the JSON", _line(text, place))
+
+
+def _not_json(text: str, place: int) -> _FlawError:
+    line = _line(text, place)
+    if place >= len(text):
+        return _FlawError(f"the JSON breaks off in line {line}", line)
+    return _FlawError(f"not JSON in line {line}", line)
+
+
+def _line(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
+
+
 def _value(decoder: JSONDecoder, text: str, place: int) -> tuple[Any, int]:
     try:
         return decoder.raw_decode(text, place)
     except RecursionError:
-        raise _FlawError("not JSON: nested too deep") from None
+        raise _FlawError("not JSON: nested too deep", _line(text, place)) from None
     except ValueError as error:
-        line = text.count("\n", 0, place) + 1
-        raise _FlawError(f"not JSON behind line {line}: {str(error).partition(': line')[0].lower()}") from None
+        found = error if isinstance(error, JSONDecodeError) else JSONDecodeError("no value", text, place)
+        if found.pos >= len(text) or found.msg.startswith("Unterminated"):
+            raise _not_json(text, len(text)) from None
+        raise _FlawError(f"not JSON in line {found.lineno}: {found.msg.lower()}", found.lineno) from None
 
 
 def _skip(text: str, place: int) -> int:
@@ -101,14 +143,19 @@ class _Row(NamedTuple):
     fault: str = ""
 
 
-def _chunks(text: str, place: int) -> Iterator[Labelled]:
+def _chunks(text: str, place: int, path: tuple[str, ...]) -> Iterator[Labelled]:
     rows: list[_Row] = []
-    for row in _rows(text, place):
-        rows.append(row)
-        if len(rows) == _CHUNK_ROWS:
-            yield _labelled(rows)
-            rows = []
-    yield _labelled(rows)
+    flaw = None
+    try:
+        for row in _rows(text, place, path):
+            rows.append(row)
+            if len(rows) == _CHUNK_ROWS:
+                yield _labelled(rows)
+                rows = []
+    except _FlawError as error:
+        flaw = Flaw(error.line, str(error))
+    last = _labelled(rows)
+    yield last._replace(chunk=last.chunk._replace(flaw=flaw))
 
 
 def _labelled(rows: list[_Row]) -> Labelled:
@@ -117,25 +164,23 @@ def _labelled(rows: list[_Row]) -> Labelled:
     return Labelled(chunk, [row.row for row in rows])
 
 
-def _rows(text: str, place: int) -> Iterator[_Row]:
-    """The array's elements up to its end, or up to what is no JSON, which is a broken row."""
+def _rows(text: str, place: int, path: tuple[str, ...]) -> Iterator[_Row]:
+    """The array's elements. Raises _FlawError behind them when the text is no JSON up to its end."""
     decoder = _decoder()
     line, counted = 1, 0
-    while text[place : place + 1] != "]":
+    more = text[place : place + 1] != "]"
+    while more:
         line += text.count("\n", counted, place)
         counted = place
-        try:
-            value, end = _value(decoder, text, place)
-        except _FlawError as flaw:
-            yield _Row({}, text[place : place + 200], line, f"{flaw}: the rest is not read")
-            return
+        value, end = _value(decoder, text, place)
         yield _row(value, text[place:end], line)
         place = _skip(text, end)
-        if text[place : place + 1] == ",":
+        more = text[place : place + 1] == ","
+        if more:
             place = _skip(text, place + 1)
         elif text[place : place + 1] != "]":
-            yield _Row({}, text[place : place + 200], line, "not JSON behind this row: the rest is not read")
-            return
+            raise _not_json(text, place)
+    _check_rest(text, _skip(text, place + 1), path)
 
 
 def _row(value: object, raw: str, line: int) -> _Row:

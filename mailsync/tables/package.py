@@ -15,6 +15,7 @@ from xml.parsers import expat
 
 MOST_BYTES = 250_000_000
 MOST_SMALL_BYTES = 10_000_000
+MOST_READ = 600_000_000  # of all files, each time one is read: a sheet is looked for in many, from their beginning
 MOST_FILES = 10_000
 _READ = 1 << 16
 _LONGEST_TAG = 1 << 20
@@ -51,6 +52,7 @@ class Package:
             raise FlawError("it is not a workbook, or one that is cut short") from None
         if len(self._zip.infolist()) > MOST_FILES:
             raise FlawError(f"it holds more than {MOST_FILES} files")
+        self._left = MOST_READ
 
     def has(self, name: str) -> bool:
         """True when there is a file of that name."""
@@ -74,6 +76,9 @@ class Package:
                 while piece := file.read(_READ):
                     parser.Parse(piece, False)  # noqa: FBT003 - expat's own signature
                     fed += len(piece)
+                    self._left -= len(piece)
+                    if self._left < 0:
+                        raise FlawError(f"looking through its sheets takes reading more than {MOST_READ} bytes")
                     # What expat keeps of a tag without an end it reads again with every piece.
                     if fed - parser.CurrentByteIndex > _LONGEST_TAG:
                         raise FlawError(f"{name} has a tag that does not end")

@@ -6,6 +6,7 @@
     the first lines of a page     left out, as many as the layout says
     a section's title             left out; its named groups are sources of every line that follows, until the next one
     a total                       left out; goes along with the lines before it, to be checked
+    a list that is printed twice  left out, from its title up to the next one
 
 Every line left out is counted with its reason. A text to which none of this applies passes through as it is.
 """
@@ -16,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from mailsync.core.layout import Layout, Total
+from mailsync.core.layout import Expression, Layout, Total
 from mailsync.tables.table import Lines, SaidTotal
 from mailsync.tables.text import blocks
 
@@ -28,14 +29,24 @@ def lines_of(text: str, layout: Layout) -> Iterator[Lines]:
     """The text's lines that may hold rows, a block at a time."""
     plain = (Lines(lines, range(first, first + len(lines))) for first, lines in blocks(text))
     printed = layout.prefix or layout.control or layout.page_lines or layout.sections or layout.totals
-    return _Pages(layout).read(plain) if printed or "\f" in text else plain
+    return _Pages(layout, _superfluous(text, layout)).read(plain) if printed or "\f" in text else plain
+
+
+def _superfluous(text: str, layout: Layout) -> Expression | None:
+    """What is found in the titles of lists that are printed twice, when the report has the others that say the same."""
+    twice = layout.printed_twice
+    if twice is None or not any(twice.where.found_among(lines) for _, lines in blocks(text)):
+        return None
+    return twice.title
 
 
 class _Pages:
     """Where on its page, and in which section, the reading is."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, twice: Expression | None) -> None:
         self._layout = layout
+        self._twice = twice
+        self._passing = False
         self._top = layout.page_lines
         self._turned = False
         self._said = {name: "" for title in layout.sections for name in title.names}
@@ -79,7 +90,10 @@ class _Pages:
         for place, text in enumerate(texts):
             if place in titles:
                 self._said |= titles[place]
-            if place in totals:
+                self._passing = self._twice is not None and self._twice.find(text) is not None
+            if self._passing and place not in titles:
+                block.left_out["printed twice"] += 1
+            elif place in totals:
                 block.left_out["total"] += 1
                 yield block.lines((SaidTotal(*totals[place], numbers[place]),))
                 block = _Growing(tuple(self._said), Counter())

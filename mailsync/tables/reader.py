@@ -24,7 +24,7 @@ from mailsync.tables.delimited import Form, read_delimited, sniff_delimiter
 from mailsync.tables.header import Header, split_rows, take_header, without_repeats
 from mailsync.tables.pages import lines_of
 from mailsync.tables.table import BLANKS, Chunk, Lines, Table, rows_of
-from mailsync.tables.text import Decoded, Undecodable, blocks, decode, decode_start
+from mailsync.tables.text import LINE_ENDS, Decoded, Undecodable, blocks, decode, decode_start
 
 CLAIMED_LINES = 50
 _Read = tuple[Header, Iterator[Chunk]]
@@ -40,7 +40,8 @@ def read_table(attachment: Attachment, layout: Layout, cells: int) -> Table:
     padding = BLANKS
     if layout.kind == "delimited":
         delimiter = layout.delimiter or sniff_delimiter(_first(decoded.text, layout), layout.quote, cells)
-        chunks = read_delimited(lines_of(decoded.text, layout), Form(delimiter, layout.quote, cells))
+        form, line_end = Form(delimiter, layout.quote, cells), decoded.text.endswith(LINE_ENDS)
+        chunks = read_delimited(lines_of(decoded.text, layout), form, line_end=line_end)
         found = take_header(chunks, layout.header)
         padding += delimiter + layout.quote
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mailsync.tables.package import FlawError
@@ -12,6 +13,13 @@ LONGEST_CELL = 32_767
 MOST_SPREAD = 1_000_000
 MOST_ROWS = 1_048_576
 MOST_CELLS = 20_000_000
+MOST_CHARACTERS = 250_000_000  # cells share texts: a small file can say a long one a million times
+# The days of Excel's dates count from here: with 30 December 1899 they are right from March 1900 on.
+EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - sheets know no zones
+EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001 - same
+# What a number format has between quotes and brackets, or behind a backslash, is literal.
+_LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|[\\_*].')
+_DATE_FORMATS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?\Z", re.ASCII)
 _MIDNIGHT = re.compile(r"T00:00(:00)?(\.0+)?Z?\Z", re.ASCII)
 
@@ -34,7 +42,7 @@ class Sheet(NamedTuple):
 class Growing:
     """Rows in the making: cells come with their place, and gaps before them are empty cells.
 
-    Raises package.FlawError beyond the most rows and cells of a sheet.
+    Raises package.FlawError beyond the most rows, cells and characters of a sheet.
     """
 
     def __init__(self, most: int) -> None:
@@ -44,7 +52,7 @@ class Growing:
         self._place = 0
         self._number = 0
         self._fault = ""
-        self._spread = self._seen = self._begun = 0
+        self._spread = self._seen = self._begun = self._characters = 0
 
     def begin(self, number: int = 0) -> None:
         """A row begins; its number is the next one when it does not say."""
@@ -75,6 +83,7 @@ class Growing:
         elif self._spreads(times - 1):
             self._cells += [""] * (place - len(self._cells))
             self._cells += [text] * times
+            self._count(len(text) * times)
 
     def end(self, times: int = 1) -> None:
         """The row ends, and is so many rows; blank ones are only counted on."""
@@ -82,6 +91,7 @@ class Growing:
             self._rows.append(SheetRow([], self._number, self._fault))
         elif self._cells:
             self._rows += [SheetRow(self._cells, self._number + again) for again in range(times)]
+            self._count((times - 1) * sum(map(len, self._cells)) if times > 1 else 0)
         self._number += times - 1
         self._cells = []
 
@@ -89,6 +99,11 @@ class Growing:
         """The rows that have ended since this was last asked."""
         rows, self._rows = self._rows, []
         return rows
+
+    def _count(self, characters: int) -> None:
+        self._characters += characters
+        if self._characters > MOST_CHARACTERS:
+            raise FlawError(f"its cells have more than {MOST_CHARACTERS} characters")
 
     def _spreads(self, cells: int) -> bool:
         """True while cells that stand for several may: they take memory that nobody sent."""
@@ -110,3 +125,20 @@ def number_text(value: str) -> str:
 def date_text(value: str) -> str:
     """The ISO 8601 date and time as reports write it: without midnight, and a blank instead of the T."""
     return _MIDNIGHT.sub("", value).replace("T", " ", 1)
+
+
+def shows_dates(number: int, form: str) -> bool:
+    """True for Excel's number formats that show a date: by their number, or by what a format says."""
+    bare = _LITERAL.sub("", form).lower().partition(";")[0]
+    return number in _DATE_FORMATS or (bare != "general" and any(letter in bare for letter in "ymdhs"))
+
+
+def moment_text(epoch: datetime, value: str) -> str:
+    """The date of so many days since the epoch, or the time of a part of a day; empty when there is none such."""
+    try:
+        moment = epoch + timedelta(seconds=round(float(value) * 86400))
+    except (ValueError, OverflowError):
+        return ""
+    if 0 <= float(value) < 1:
+        return moment.strftime("%H:%M:%S")
+    return date_text(moment.isoformat())

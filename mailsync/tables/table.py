@@ -26,6 +26,17 @@ class SaidTotal(NamedTuple):
     line: int
 
 
+class Flaw(NamedTuple):
+    """Why nothing of a table may be applied although rows of it were read: it breaks off, or is damaged, behind them.
+
+    `line` is where (a sheet's row; 0: not known), `hint` what to do.
+    """
+
+    line: int
+    text: str
+    hint: str = "nothing of it is applied: have the whole report sent again"
+
+
 class Lines(NamedTuple):
     """Some lines of a text that may hold rows, with the number (from 1) and the sources' texts of each.
 
@@ -67,7 +78,8 @@ class Chunk(NamedTuple):
 
     A row of a fixed table is its line: its cells are the characters. `broken` are (index, reason) of rows that
     could not be read; their cells are empty. `sources` has a text for every row from outside it, such as the title of
-    its section; `left_out` counts by reason what is no row; `totals` are said behind the chunk's last row.
+    its section; `left_out` counts by reason what is no row; `totals` are said behind the chunk's last row. A `flaw` is
+    found at the end only, so that rows need not be read twice: who applies a table waits for its last chunk.
     """
 
     cells: Sequence[Sequence[str]]
@@ -77,6 +89,7 @@ class Chunk(NamedTuple):
     sources: Mapping[str, Sequence[str]] = {}
     left_out: Mapping[str, int] = {}
     totals: tuple[SaidTotal, ...] = ()
+    flaw: Flaw | None = None
 
     def at(self, places: Sequence[int]) -> Chunk:
         """The chunk with the rows at these places, ascending; one that is named twice is there twice."""

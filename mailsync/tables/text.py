@@ -1,15 +1,15 @@
 """Bytes as text, and how sure that is. Nothing is ever replaced or dropped; the first rule that reads it all wins.
 
     1 byte order mark                  what it says, or nothing does: such a file is damaged
-    2 EBCDIC by the definition         what it says: no other rule could tell
+    2 EBCDIC by the definition         what it says, where the bytes look like EBCDIC: no other rule could tell
     3 shape of UTF-16 (NULs)           UTF-16, little or big endian
     4 declared charset                 what it says (ISO 8859-1 with bytes from 80 to 9F is Windows-1252)
     5 valid UTF-8                      UTF-8
     6 the definition's encoding        what it says
     7 otherwise                        Windows-1252 or cp437, whichever gives more letters beside letters; a guess
 
-Rules 4 to 7 go on when a byte does not fit. A guess is a note in the reply. Lines end with LF or CRLF; a text without
-any LF may end them with CR (old Macintosh) or NEL (EBCDIC).
+Rules 4 to 7 go on when a byte does not fit; but UTF-8 that ends within a character was cut off. A guess is a note in
+the reply. Lines end with LF or CRLF; a text without any LF may end them with CR (old Macintosh) or NEL (EBCDIC).
 """
 
 from __future__ import annotations
@@ -39,12 +39,18 @@ _DECLARED = {
         *("gb2312", "gbk", "gb18030", "big5", "shift-jis", "euc-jp", "euc-kr", "iso-2022-jp"),
     )
 } | {"utf8": "utf-8", "ascii": "us-ascii", "latin1": "iso-8859-1"}
+# Blanks, letters and digits, which most of any text is made of. No byte means one of them in both.
+_EBCDIC_TEXT = bytes(
+    (0x40, *(row + at for row in (0x80, 0x90, 0xA0, 0xC0, 0xD0, 0xE0) for at in range(1, 10)), *range(0xF0, 0xFA))
+)
+_ASCII_TEXT = b" \t\r\n0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _EBCDIC = ("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140", "cp1141", "ibm037", "ibm500", "ibm273")
 # Compiled when a charset is doubtful, which is seldom: start-up is paid by every mail.
 _C1 = rb"[\x80-\x9f]"
 # A letter beyond ASCII with an ASCII letter beside it, or a line drawn with two of the same character.
 _PLAUSIBLE = r"(?<=[A-Za-z])(?![\x00-\x7f])[^\W\d_]|(?![\x00-\x7f])[^\W\d_](?=[A-Za-z])|([\u2500-\u257f])(?=\1)"
 _SAMPLE = 65536
+LINE_ENDS = ("\n", "\r", "\x85")
 _BLOCK = 1 << 14
 _Read = Callable[[bytes, str], str | None]
 
@@ -77,6 +83,9 @@ def decode_start(content: bytes, *, charset: str = "", encoding: str = "") -> st
     """The text of the first bytes, for looking at; empty when it is none."""
     reader = _whole if len(content) <= _SAMPLE else _cut
     decoded = _decode(content[:_SAMPLE], charset, encoding, reader)
+    if isinstance(decoded, Undecodable):
+        # Whoever claims a text that is cut off will be told so.
+        decoded = _decode(content[:_SAMPLE], charset, encoding, _cut)
     return decoded.text if isinstance(decoded, Decoded) else ""
 
 
@@ -127,17 +136,35 @@ def _decode(content: bytes, charset: str, encoding: str, read: _Read) -> Decoded
                 return Undecodable(f"it begins as {name.upper()} and does not go on as that")
             return Decoded(text, name)
     declared = _DECLARED.get(charset.strip().lower().replace("_", "-"), "")
+    ebcdic = encoding.lower() in _EBCDIC
     for name in (
-        encoding if encoding.lower() in _EBCDIC else "",
-        _utf16_shape(content),
+        encoding if ebcdic and _looks_ebcdic(content) else "",
+        shape := _utf16_shape(content),
         _declared_encoding(declared, content),
         "utf-8",
-        encoding,
+        "" if ebcdic else encoding,
     ):
         text = read(content, name) if name else None
         if text is not None:
             return Decoded(text, name)
+        if name and name == shape:
+            return Undecodable(f"it looks like {name.upper()} and does not go on as that: it was cut off, or damaged")
+        if name == "utf-8" and _ends_within_a_character(content, declared):
+            return Undecodable("it is UTF-8 that ends within a character: it was cut off")
     return _guess(content)
+
+
+def _ends_within_a_character(content: bytes, declared: str) -> bool:
+    """True for UTF-8 but for its last character, where it is declared or has other characters that say so."""
+    text = _cut(content, "utf-8")
+    return text is not None and (declared == "utf-8" or not text.isascii())
+
+
+def _looks_ebcdic(content: bytes) -> bool:
+    """True when more of it is blanks, letters and digits as EBCDIC than as ASCII: the report may come as either."""
+    sample = content[:_SAMPLE]
+    others, ascii_others = (len(sample.translate(None, one)) for one in (_EBCDIC_TEXT, _ASCII_TEXT))
+    return others <= ascii_others
 
 
 def _utf16_shape(content: bytes) -> str:

@@ -1,10 +1,10 @@
 """Workbooks: which kind of file it is, which of its sheets is the table, and that sheet's rows.
 
-    a zip with xl/workbook.xml    .xlsx        an OLE file (D0 CF 11 E0)    .xls or password-protected: refused by name
-    a zip with content.xml        .ods         anything else                no workbook
+    a zip with xl/workbook.xml    .xlsx        a compound file (D0 CF 11 E0)    .xls, from Excel 97 on
+    a zip with content.xml        .ods         anything else                    no workbook
 
 One sheet is read: the first that has all captions that are wanted, and the title and number where they are given. The
-others are looked at for their first rows only. Read with the standard library, within bounds (docs/decisions/0006).
+others are looked at for their first rows only. All is read within bounds (docs/decisions/0006, 0008).
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import NamedTuple
 
 from mailsync.core.layout import Layout
 from mailsync.tables.choose import has_captions, header_place
+from mailsync.tables.compound import MAGIC
 from mailsync.tables.header import Header
 from mailsync.tables.ods import ods_sheets
 from mailsync.tables.package import FlawError, Package
 from mailsync.tables.sheet import Sheet, SheetRow
-from mailsync.tables.table import Chunk
+from mailsync.tables.table import Chunk, Flaw
 from mailsync.tables.xlsx import xlsx_sheets
 
 MOST_SHEETS = 200
 _CHUNK_ROWS = 500
 _SEARCHED_ROWS = 50
-_OLE = b"\xd0\xcf\x11\xe0"
+_CHUNK_CHARACTERS = 4_000_000
 _SHOWN = 10
 
 
@@ -40,21 +41,27 @@ class Found(NamedTuple):
 
 def read_workbook(content: bytes, layout: Layout, most: int) -> Found:
     """The table in the workbook, at most so many columns wide."""
-    if content.startswith(_OLE):
-        fault = "it is a workbook of the old .xls form, or one with a password"
-        return Found("", Header(fault=fault), iter(()), "save it as .xlsx, .ods or .csv without a password")
     try:
         return _chosen(_sheets(content, most), layout)
     except FlawError as flaw:
-        return Found("", Header(fault=str(flaw)), iter(()), "have the report sent again, or send it as .csv")
+        hint = "have the report sent again, or send it as .xlsx or .csv, without a password"
+        return Found("", Header(fault=str(flaw)), iter(()), hint)
 
 
 def _sheets(content: bytes, most: int) -> list[Sheet]:
-    package = Package(content)
-    sheets = ods_sheets(package, most) if package.has("content.xml") else xlsx_sheets(package, most)
+    sheets = _all_sheets(content, most)
     if len(sheets) > MOST_SHEETS:
         raise FlawError(f"it has more than {MOST_SHEETS} sheets")
     return sheets
+
+
+def _all_sheets(content: bytes, most: int) -> list[Sheet]:
+    if content.startswith(MAGIC):
+        from mailsync.tables.xls import xls_sheets
+
+        return xls_sheets(content, most)
+    package = Package(content)
+    return ods_sheets(package, most) if package.has("content.xml") else xlsx_sheets(package, most)
 
 
 def _chosen(sheets: list[Sheet], layout: Layout) -> Found:
@@ -71,10 +78,23 @@ def _chosen(sheets: list[Sheet], layout: Layout) -> Found:
     for sheet in named:
         found = _table(sheet, layout)
         if has_captions(found.header.captions, layout.wanted):
-            return found
+            return found._replace(chunks=chain(found.chunks, _others(sheets, sheet)))
         nearest = nearest or found
     assert nearest is not None
     return nearest
+
+
+def _others(sheets: list[Sheet], chosen: Sheet) -> Iterator[Chunk]:
+    """Counts the sheets that have rows and are not read. Asked last, because looking costs some of what may be read."""
+    others = sum(sheet is not chosen and _has_rows(sheet) for sheet in sheets)
+    yield Chunk([], [], []).leaving_out("another sheet", others)
+
+
+def _has_rows(sheet: Sheet) -> bool:
+    try:
+        return next(sheet.rows(), None) is not None
+    except FlawError:
+        return True
 
 
 def _table(sheet: Sheet, layout: Layout) -> Found:
@@ -88,24 +108,25 @@ def _table(sheet: Sheet, layout: Layout) -> Found:
 
 
 def _chunks(head: list[SheetRow], rows: Iterator[SheetRow], name: str) -> Iterator[Chunk]:
-    """The rows behind the captions; where the file is damaged, a broken row is the last."""
+    """The rows behind the captions; where the file is damaged, nothing of it counts."""
     yield _chunk([], name, 0).leaving_out("before the captions", max(len(head) - 1, 0))
-    width = len(head[-1].cells) if head else 0
+    width, last = (len(head[-1].cells), head[-1].number) if head else (0, 0)
     while True:
         some: list[SheetRow] = []
+        size = 0
         try:
             # What was read before a flaw is found must not be lost with it.
             for row in rows:
                 some.append(row)
-                if len(some) == _CHUNK_ROWS:
+                size += sum(map(len, row.cells))
+                if len(some) == _CHUNK_ROWS or size > _CHUNK_CHARACTERS:
                     break
         except FlawError as flaw:
-            number = some[-1].number if some else 0
-            some.append(SheetRow([], number, f"{flaw}: the rest is not read"))
-            yield _chunk(some, name, width)
+            yield _chunk(some, name, width)._replace(flaw=Flaw(some[-1].number if some else last, str(flaw)))
             return
         if not some:
             return
+        last = some[-1].number
         yield _chunk(some, name, width)
 
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
+from functools import cache, partial
 from typing import NamedTuple
 
 from mailsync.tables.package import FlawError, Package
-from mailsync.tables.sheet import LONGEST_CELL, Growing, Sheet, SheetRow, date_text, number_text
+from mailsync.tables.sheet import (
+    EPOCH,
+    EPOCH_1904,
+    LONGEST_CELL,
+    Growing,
+    Sheet,
+    SheetRow,
+    date_text,
+    moment_text,
+    number_text,
+    shows_dates,
+)
 
 MOST_STRINGS_BYTES = 100_000_000
 _REFERENCE = re.compile(r"([A-Z]{1,3})[0-9]{1,7}\Z", re.ASCII)
-# What a number format has between quotes and brackets, or behind a backslash, is literal.
-_LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|[\\_*].')
-_DATE_FORMATS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 _WORKBOOK = "xl/workbook.xml"
 
 
@@ -37,10 +45,11 @@ def xlsx_sheets(package: Package, most: int) -> list[Sheet]:
     book, links = _Workbook(), _Links()
     package.parse(_WORKBOOK, book)
     package.parse("xl/_rels/workbook.xml.rels", links)
-    epoch = datetime(1904, 1, 1) if book.since_1904 else datetime(1899, 12, 30)  # noqa: DTZ001 - sheets know no zones
+    epoch = EPOCH_1904 if book.since_1904 else EPOCH
+    shared = cache(lambda: _Book(_strings(package), _dates(package), epoch))
 
     def rows(target: str) -> Iterator[SheetRow]:
-        cells = _Rows(_Book(_strings(package), _dates(package), epoch), most)
+        cells = _Rows(shared(), most)
         for _ in package.stream(target, cells):
             yield from cells.growing.taken()
 
@@ -64,16 +73,7 @@ def _dates(package: Package) -> frozenset[int]:
     styles = _Styles()
     if package.has("xl/styles.xml"):
         package.parse("xl/styles.xml", styles)
-    return frozenset(
-        place
-        for place, form in enumerate(styles.cells)
-        if form in _DATE_FORMATS or _is_date(styles.forms.get(form, ""))
-    )
-
-
-def _is_date(form: str) -> bool:
-    bare = _LITERAL.sub("", form).lower().partition(";")[0]
-    return bare != "general" and any(letter in bare for letter in "ymdhs")
+    return frozenset(place for place, form in enumerate(styles.cells) if shows_dates(form, styles.forms.get(form, "")))
 
 
 class _Workbook:
@@ -212,17 +212,7 @@ class _Rows:
             return value
         style = self._style
         is_date = style.isascii() and style.isdecimal() and len(style) < 10 and int(style) in self._book.dates
-        return (is_date and self._moment(value)) or number_text(value)
-
-    def _moment(self, value: str) -> str:
-        """The date of so many days since the epoch; empty when there is no such date."""
-        try:
-            moment = self._book.epoch + timedelta(seconds=round(float(value) * 86400))
-        except (ValueError, OverflowError):
-            return ""
-        if 0 <= float(value) < 1:
-            return moment.strftime("%H:%M:%S")
-        return date_text(moment.isoformat())
+        return (is_date and moment_text(self._book.epoch, value)) or number_text(value)
 
 
 def _column(letters: str) -> int:

@@ -4,7 +4,7 @@
                | table of sources (0 mail, 1 attachment) | u16 groups | group* | order
     group      u8 change | u8 fields | field number each | table: 0 volume, 1 source, 2 row, 3 line, 16.. the values
     order      table of as many rows as operations: 0 the group of each; it is empty when there is one group or none
-    APPLY_OK   u8 1 | batch 16 | u64 first | u64 last | u8 replayed | table: 0 result, 1 text
+    APPLY_OK   u8 1 | batch 16 | u64 first | u64 last | u8 replayed | u64 entry | ledger 32 | table: 0 result, 1 text
 
 Operations with the same change and fields are one group, so that a hundred moves are a column of volumes, a column of
 repositories and the rows that ask for them. The same batch is always the same bytes: the request hash covers them.
@@ -19,19 +19,16 @@ from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import Scope, parse_scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire import limits
-from mailsync.wire.columns import (
-    Column,
-    Reader,
-    Table,
-    encode_integers,
-    encode_number,
-    encode_table,
-    encode_text,
-    encode_texts,
-)
+from mailsync.wire.columns import Table, check_texts, encode_relative, encode_table, read_table
+from mailsync.wire.encodings import Column, check_numbers, encode_numbers, encode_texts
 from mailsync.wire.errors import LocalProtocolError, RemoteProtocolError
+from mailsync.wire.forms import Form
+from mailsync.wire.pages import FORMS
+from mailsync.wire.reader import Reader, encode_number, encode_text
 
 _FIRST_VALUE = 16
+_LEDGER_BYTES = 32
+_FORM_OF = {FIELD_NAMES[column - 1]: form for column, form in FORMS.items()}
 _NUMBER_OF = {name: number for number, name in enumerate(FIELD_NAMES)}
 _SIZES = (16, 32, 32, 16)
 Group = tuple[Change, tuple[str, ...]]
@@ -62,7 +59,7 @@ def encode_apply(batch: Batch) -> bytes:
         *(_encode_group(group, operations) for group, operations in groups.items()),
     ]
     if len(groups) > 1:
-        parts.append(encode_table(len(order), {0: encode_integers(order)}))
+        parts.append(encode_table(len(order), {0: encode_numbers(order)}))
     return b"".join(parts)
 
 
@@ -89,9 +86,9 @@ def decode_apply(body: bytes) -> Batch:
 
 def encode_outcome(outcome: Outcome) -> bytes:
     """The body of an APPLY_OK, also what 604 carries and what a store may keep."""
-    if len(outcome.batch) != 16:
-        raise LocalProtocolError("a batch id has 16 bytes")
-    results = encode_integers([one.result for one in outcome.results])
+    if len(outcome.batch) != 16 or len(outcome.ledger) != _LEDGER_BYTES:
+        raise LocalProtocolError(f"a batch id has 16 bytes and the ledger's hash {_LEDGER_BYTES}")
+    results = encode_numbers([one.result for one in outcome.results])
     texts = encode_texts([one.text for one in outcome.results])
     return b"".join(
         (
@@ -100,6 +97,8 @@ def encode_outcome(outcome: Outcome) -> bytes:
             encode_number(outcome.first),
             encode_number(outcome.last),
             bytes((outcome.replayed,)),
+            encode_number(outcome.entry),
+            outcome.ledger,
             encode_table(len(outcome.results), {0: results, 1: texts}),
         )
     )
@@ -111,8 +110,8 @@ def decode_outcome(body: bytes) -> Outcome:
     if reader.take(1) != b"\1":
         raise RemoteProtocolError("not an outcome of this version")
     batch, first, last = reader.take(16), reader.number(), reader.number()
-    replayed = reader.take(1)[0]
-    table = reader.table(limits.BATCH_OPERATIONS)
+    replayed, entry, ledger = reader.byte(), reader.number(), reader.take(_LEDGER_BYTES)
+    table = read_table(reader, limits.BATCH_OPERATIONS)
     reader.finish()
     try:
         results = [Result(number) for number in table.integers(0)]
@@ -120,7 +119,8 @@ def decode_outcome(body: bytes) -> Outcome:
         raise RemoteProtocolError("a result is not one of this version") from error
     if replayed > 1:
         raise RemoteProtocolError("an outcome is replayed, or it is not")
-    return Outcome(batch, first, last, tuple(map(RowResult, results, _texts(table, 1))), bool(replayed))
+    said = tuple(map(RowResult, results, _texts(table, 1)))
+    return Outcome(batch, first, last, said, bool(replayed), entry=entry, ledger=ledger)
 
 
 def _check(batch: Batch) -> None:
@@ -145,27 +145,33 @@ def _encode_sources(sources: Sequence[tuple[str, str]]) -> bytes:
 
 
 def _decode_sources(reader: Reader) -> tuple[tuple[str, str], ...]:
-    table = reader.table(limits.BATCH_SOURCES)
+    table = read_table(reader, limits.BATCH_SOURCES)
     return tuple(zip(_texts(table, 0), _texts(table, 1), strict=True))
 
 
 def _encode_group(group: Group, operations: Sequence[Operation]) -> bytes:
     change, fields = group
+    rows, lines = [one.row for one in operations], [one.line for one in operations]
+    check_numbers(lines)
     columns: dict[int, Column] = {
         0: encode_texts([one.volume for one in operations]),
-        1: encode_integers([one.source for one in operations]),
-        2: encode_integers([one.row for one in operations]),
-        3: encode_integers([one.line for one in operations]),
+        1: encode_numbers([one.source for one in operations]),
+        2: encode_numbers(rows),
+        3: encode_relative(lines, 2, rows),
     }
-    for index in range(len(fields)):
-        columns[_FIRST_VALUE + index] = encode_texts([one.values[index] for one in operations])
+    values = [[one.values[index] for one in operations] for index in range(len(fields))]
+    check_texts(([one.volume for one in operations], *values))
+    for column, (field, texts) in enumerate(zip(fields, values, strict=True), _FIRST_VALUE):
+        columns[column] = encode_texts(texts, _FORM_OF.get(field, Form.TEXT))
     head = bytes((change, len(fields), *(_NUMBER_OF[field] for field in fields)))
     return head + encode_table(len(operations), columns)
 
 
 def _decode_group(reader: Reader, most: int, sources: int) -> Sequence[Operation]:
     change, fields = _decode_head(reader)
-    table = reader.table(most)
+    table = read_table(
+        reader, most, {_FIRST_VALUE + at: _FORM_OF.get(name, Form.TEXT) for at, name in enumerate(fields)}
+    )
     if not table.rows:
         raise RemoteProtocolError("a group without operations")
     which = table.integers(1)
@@ -190,7 +196,7 @@ def _decode_head(reader: Reader) -> Group:
 def _in_order(reader: Reader, groups: Sequence[Sequence[Operation]]) -> tuple[Operation, ...]:
     if len(groups) <= 1:
         return tuple(groups[0]) if groups else ()
-    order = reader.table(limits.BATCH_OPERATIONS).integers(0)
+    order = read_table(reader, limits.BATCH_OPERATIONS).integers(0)
     # Each group's count is compared first, so that no iterator below runs dry or is left over.
     counts = [0] * len(groups)
     for group in order:

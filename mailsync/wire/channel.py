@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mailsync.wire import limits
-from mailsync.wire.compression import Method, compress, inflate
+from mailsync.wire.compression import Method, Packed, inflate, pack
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 from mailsync.wire.frames import AFTER_LOGIN, BEFORE_LOGIN, FrameReader, Message, seal
 from mailsync.wire.messages import Kind
@@ -37,20 +37,23 @@ class Channel:
         self._role = role
         self._cipher = transport.send
         self._reader = FrameReader(transport.receive)
-        self._method = method
+        self.method = method
 
-    def send(self, kind: Kind, request: int, body: bytes, *, step: Step | None = None) -> bytes:
+    def send(self, kind: Kind, request: int, body: bytes | Packed, *, step: Step | None = None) -> bytes:
         """The bytes of a message. LocalProtocolError when it may not be sent now."""
         state = after(self.state, step or Step[kind.name], self._role)
         if state is None:
             raise LocalProtocolError(f"{kind.name} may not be sent in state {self.state.name}")
-        if len(body) > limits.MESSAGE_INFLATED:
+        if isinstance(body, Packed):
+            packed = body
+        elif len(body) > limits.MESSAGE_INFLATED:
             raise LocalProtocolError(f"a message has at most {limits.MESSAGE_INFLATED} bytes")
-        # A proof is never compressed, nor anything that crosses it.
-        method = self._method if self.state is State.READY else Method.NONE
+        else:
+            # A proof is never compressed, nor anything that crosses it, nor what will prove the next login.
+            plain = self.state is not State.READY or kind is Kind.SET_VERIFIER
+            packed = pack(Method.NONE if plain else self.method, body)
         self.state = state
-        method, packed = compress(method, body)
-        return seal(self._cipher, Message(kind, method, request, packed, len(body)))
+        return seal(self._cipher, Message(kind, packed.method, request, packed.body, packed.inflated))
 
     def feed(self, data: bytes) -> None:
         """Takes bytes from the peer; what comes after the end is not read."""

@@ -6,34 +6,47 @@ same key could pose as a server of suite 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mailsync.core.cursor import Page
+from mailsync.core.model import Scope
 from mailsync.wire import events as seen
-from mailsync.wire import limits, messages, scram
+from mailsync.wire import limits, messages, scram, verifiers
 from mailsync.wire.batches import decode_outcome
 from mailsync.wire.channel import Inbound
 from mailsync.wire.compression import Method, available
 from mailsync.wire.end import End, Request
 from mailsync.wire.errors import Code, ImpostorError, LocalProtocolError, Refusal, RemoteProtocolError
 from mailsync.wire.events import ClientEvent
+from mailsync.wire.figures import decode_scopes, decode_stats
 from mailsync.wire.keys import ClientKey, Token
 from mailsync.wire.messages import Kind, Sync
 from mailsync.wire.noise import Handshake, Keys, derive_psk
 from mailsync.wire.pages import decode_page
+from mailsync.wire.passwords import MD5, NO_PREHASH, OF_TOKENS, Password, check_kdf, is_digest, salted_password
 from mailsync.wire.preamble import SUITES, Preamble, announce, read_announced
+from mailsync.wire.runs import RunWord, decode_lease, encode_run
 from mailsync.wire.scram import Exchange
 from mailsync.wire.states import Role, Step
 
+_ANSWERS: dict[Kind, Callable[[int, bytes], ClientEvent]] = {
+    Kind.APPLY_OK: lambda number, body: seen.OutcomeReceived(number, decode_outcome(body)),
+    Kind.RUN_OK: lambda number, body: seen.LeaseReceived(number, decode_lease(body)),
+    Kind.SCOPES_OK: lambda number, body: seen.ScopesReceived(number, decode_scopes(body)),
+    Kind.STATS_OK: lambda number, body: seen.StatsReceived(number, decode_stats(body)),
+    Kind.SET_VERIFIER_OK: lambda number, _: seen.VerifierSet(number),
+    Kind.PONG: seen.PongReceived,
+}
+
 
 class ClientSession(End[ClientEvent]):
-    """A client's end. Without a token it may only ping."""
+    """A client's end, for a machine's token or a person's password. With neither it may only ping."""
 
     def __init__(
         self,
         *,
         key: ClientKey,
-        token: Token | None,
+        token: Token | Password | None,
         random: bytes,
         client: str = "mailsync",
         compress: Sequence[str] | None = None,
@@ -49,6 +62,8 @@ class ClientSession(End[ClientEvent]):
         self._exchange = Exchange("", "")
         self._challenge: scram.ServerFirst | None = None
         self._proof = ""
+        self._kdf = OF_TOKENS
+        self._salted = b""
         self._requests: dict[int, Request] = {}
         self._last = 0
 
@@ -57,10 +72,19 @@ class ClientSession(End[ClientEvent]):
         """True when this end can log in."""
         return self._token is not None
 
+    @property
+    def upgrade_due(self) -> bool:
+        """True when the server keeps an MD5 digest of a password that this end knows: SET_VERIFIER replaces it."""
+        return (
+            self.logged_in
+            and isinstance(self._token, Password)
+            and (self._kdf.prehash == MD5 and not is_digest(self._token.text))
+        )
+
     def start(self) -> bytes:
         """The first bytes: preamble and Noise message 1. Call it once."""
         self._greet(Step.HELLO, Role.CLIENT)
-        login = "token" if self._first else ""
+        login = {Token: "token", Password: "password"}.get(type(self._token), "")
         said = scram.GS2 + self._first if self._first else ""
         hello = messages.Hello((1, 1), self._compress, self._client, login, said)
         return self._preamble.encode() + announce(self._handshake.write(messages.encode_hello(hello)))
@@ -69,8 +93,11 @@ class ClientSession(End[ClientEvent]):
         """AUTH, with the proof that this end knows the token; after Connected."""
         if self._token is None or self._challenge is None:
             raise LocalProtocolError("there is no login to prove")
-        salted = scram.salted_token(self._token.secret, self._challenge.salt)
-        self._proof = scram.client_final(salted, self._exchange, self._challenge.nonce, self._binding)
+        if isinstance(self._token, Token):
+            self._salted = scram.salted_token(self._token.secret, self._challenge.salt)
+        else:
+            self._salted = salted_password(self._token.text, self._challenge.salt, self._kdf)
+        self._proof = scram.client_final(self._salted, self._exchange, self._challenge.nonce, self._binding)
         return self._send(Kind.AUTH, 0, messages.encode_auth(messages.Auth(self._proof)))
 
     def send_sync(self, sync: Sync) -> tuple[int, bytes]:
@@ -80,6 +107,38 @@ class ClientSession(End[ClientEvent]):
     def send_apply(self, body: bytes) -> tuple[int, bytes]:
         """An APPLY and its request number; `body` is encode_apply's. Only once LoggedIn was seen."""
         return self._ask(Kind.APPLY, body, Request(Kind.APPLY_OK))
+
+    def send_run(self, word: RunWord) -> tuple[int, bytes]:
+        """A RUN and its request number; allowed as soon as AUTH is sent."""
+        return self._ask(Kind.RUN, encode_run(word), Request(Kind.RUN_OK))
+
+    def send_scopes(self, after: str = "") -> tuple[int, bytes]:
+        """A SCOPES, for the scopes after one by name, and its request number; allowed as soon as AUTH is sent."""
+        return self._ask(Kind.SCOPES, messages.encode_scopes_asked(messages.Scopes(after)), Request(Kind.SCOPES_OK))
+
+    def send_stats(self, scope: Scope) -> tuple[int, bytes]:
+        """A STATS and its request number."""
+        return self._ask(Kind.STATS, messages.encode_stats_asked(messages.Stats(scope)), Request(Kind.STATS_OK))
+
+    def send_upgrade(self, salt: bytes) -> tuple[int, bytes]:
+        """A SET_VERIFIER of the same password without the digest, and its request number; 16 fresh random bytes."""
+        if not self.upgrade_due or not isinstance(self._token, Password):
+            raise LocalProtocolError("there is no digest to replace")
+        kdf = self._kdf._replace(prehash=NO_PREHASH)
+        verifier = scram.make_password_verifier(self._token.text, salt, kdf)
+        body = verifiers.encode_set_verifier(verifiers.SetVerifier(verifier))
+        return self._ask(Kind.SET_VERIFIER, body, Request(Kind.SET_VERIFIER_OK))
+
+    def send_cancel(self, request: int) -> bytes:
+        """A CANCEL of a SYNC under way; pages, or an ERROR, may still come for it."""
+        under_way = self._requests.get(request)
+        if under_way is None or under_way.reply is not Kind.PAGE:
+            raise LocalProtocolError(f"request {request} is no sync under way")
+        return self._send(Kind.CANCEL, 0, messages.encode_cancel(messages.Cancel(request)))
+
+    def send_pong(self, request: int, payload: bytes) -> bytes:
+        """The answer to a PING of the server's."""
+        return self._send(Kind.PONG, request, payload)
 
     def send_ping(self, payload: bytes = b"") -> tuple[int, bytes]:
         """A PING of at most 8 bytes and its request number."""
@@ -112,7 +171,12 @@ class ClientSession(End[ClientEvent]):
             raise RemoteProtocolError("the server chose what was not offered", Code.VERSION)
         if self._first:
             self._challenge = scram.read_server_first(hello.scram, self._first)
-            if self._challenge.iterations != 1:
+            self._kdf = hello.kdf
+            if self._challenge.iterations != self._kdf.iterations:
+                raise RemoteProtocolError("the challenge does not have the iterations it names")
+            if isinstance(self._token, Password):
+                check_kdf(self._kdf)
+            elif self._kdf != OF_TOKENS:
                 raise RemoteProtocolError("a token's login has one iteration")
             self._exchange = Exchange(self._first, hello.scram)
         del self._buffer[: 2 + len(greeting)]
@@ -128,21 +192,23 @@ class ClientSession(End[ClientEvent]):
         if kind == Kind.ERROR:
             self._requests.pop(number, None)
             return seen.ErrorReceived(number, messages.decode_failure(body))
+        if kind == Kind.PING:
+            return self._ping(number, body)
         request = self._requests.get(number)
         if request is None or request.reply != kind:
             raise RemoteProtocolError(f"message of type {kind:#04x} answers no request", Code.BAD_STATE)
         if kind == Kind.PAGE:
             return self._page(number, request, decode_page(body))
         del self._requests[number]
-        if kind == Kind.PONG:
-            return seen.PongReceived(number, body)
-        return seen.OutcomeReceived(number, decode_outcome(body))
+        return _ANSWERS[request.reply](number, body)
+
+    def _ping(self, number: int, payload: bytes) -> ClientEvent:
+        if not self.logged_in or len(payload) > limits.PING_BYTES:
+            raise RemoteProtocolError("a ping is too long, or comes before the login", Code.BAD_STATE)
+        return seen.PingAsked(number, payload)
 
     def _verified(self, said: messages.AuthOk) -> ClientEvent:
-        assert self._token is not None
-        assert self._challenge is not None
-        salted = scram.salted_token(self._token.secret, self._challenge.salt)
-        if not scram.signature_holds(said.scram, salted, self._exchange, self._proof):
+        if not scram.signature_holds(said.scram, self._salted, self._exchange, self._proof):
             raise ImpostorError
         return seen.LoggedIn(said.user)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from enum import IntEnum
+from typing import NamedTuple
 
 from mailsync.wire.errors import RemoteProtocolError
 
@@ -36,6 +37,19 @@ def available() -> tuple[str, ...]:
 def choose(offered: tuple[str, ...], available: tuple[str, ...]) -> Method:
     """The best method both ends have; deflate is mandatory."""
     return Method.ZSTD if "zstd" in offered and "zstd" in available else Method.DEFLATE
+
+
+class Packed(NamedTuple):
+    """A body as it travels: compressed by `method` from `inflated` bytes."""
+
+    method: Method
+    body: bytes
+    inflated: int
+
+
+def pack(method: Method, body: bytes) -> Packed:
+    """The body as it travels."""
+    return Packed(*compress(method, body), len(body))
 
 
 def compress(method: Method, body: bytes) -> tuple[Method, bytes]:

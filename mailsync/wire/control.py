@@ -47,6 +47,14 @@ class Members:
         """The number of a member, likewise."""
         return self._get(name, default, _is_number, "a whole number from 0 below 2^53")
 
+    def inner(self, name: str) -> Members | None:
+        """The members of an object within, None when there is none."""
+        if name not in self._found:
+            return None
+        within = object.__new__(Members)
+        within._found = self._get(name, None, lambda value: isinstance(value, dict), "an object")
+        return within
+
     def texts(self, name: str) -> tuple[str, ...]:
         """The texts of a list."""
         return tuple(self._get(name, None, lambda value: _is_list_of(_is_text, value), "a list of texts"))
@@ -62,16 +70,16 @@ class Members:
             )
         )
 
-    def epoch(self, name: str) -> bytes:
-        """16 bytes as hex, or none of them."""
+    def hex(self, name: str, size: int) -> bytes:
+        """So many bytes as lower-case hex, or none of them."""
         text = self.text(name)
         try:
-            epoch = bytes.fromhex(text)
+            data = bytes.fromhex(text)
         except ValueError:
-            epoch = b"?"
-        if len(epoch) not in (0, 16) or epoch.hex() != text:
-            raise RemoteProtocolError(f'"{name}" is not an epoch')
-        return epoch
+            data = b"?"
+        if len(data) not in (0, size) or data.hex() != text:
+            raise RemoteProtocolError(f'"{name}" is not {size} bytes in hex')
+        return data
 
     def base64(self, name: str) -> bytes:
         """The bytes, none when the member is missing; their length is bounded by the body's."""

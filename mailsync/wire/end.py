@@ -23,7 +23,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from mailsync.wire import limits, messages, scram
 from mailsync.wire.channel import Channel
-from mailsync.wire.compression import Method
+from mailsync.wire.compression import Method, Packed
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 from mailsync.wire.events import ClientEvent, ServerEvent
 from mailsync.wire.messages import Kind
@@ -120,7 +120,7 @@ class End(ABC, Generic[E]):
             raise LocalProtocolError(f"{step.name} is not due in state {self._greeting.name}")
         self._greeting = state
 
-    def _send(self, kind: Kind, request: int, body: bytes, *, step: Step | None = None) -> bytes:
+    def _send(self, kind: Kind, request: int, body: bytes | Packed, *, step: Step | None = None) -> bytes:
         if self._channel is None or self.closed:
             raise LocalProtocolError(f"{kind.name} may not be sent now")
         return self._channel.send(kind, request, body, step=step)

@@ -6,7 +6,13 @@ LoginAsked     hello         session.offer_login(verifier or None), whose bytes 
 LoginProved    AUTH          session.answer_login(), whose bytes are sent; not accepted: then close
 SyncAsked      SYNC          session.send_page(...) until a page has more=False, at most sync.pages; or send_error
 ApplyAsked     APPLY         session.send_outcome(...) or send_error
-PingAsked      PING          session.send_pong(...)
+RunAsked       RUN           session.send_lease(...) or send_error
+ScopesAsked    SCOPES        session.send_scopes(...) or send_error
+StatsAsked     STATS         session.send_stats(...) or send_error
+SetVerifierAsked SET_VERIFIER session.send_verifier_set(...) or send_error
+CancelAsked    CANCEL        session.send_error(..., Failure(Code.CANCELLED, ...)) where that SYNC is still going on
+PingAsked      PING          session.send_pong(...), on either end
+PongReceived   PONG          nothing
 UnknownAsked   any other     session.send_error(..., Failure(Code.UNKNOWN_TYPE, ...))
 ByeReceived    BYE           close
 """
@@ -16,8 +22,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mailsync.core.cursor import Page
+from mailsync.core.model import Scope
 from mailsync.core.outcome import Batch, Outcome
+from mailsync.wire.figures import ScopeList, ScopeStats
 from mailsync.wire.messages import Failure, Sync
+from mailsync.wire.runs import RunLease, RunWord
+from mailsync.wire.scram import Verifier
 
 
 class KeyAsked(NamedTuple):
@@ -55,8 +65,42 @@ class ApplyAsked(NamedTuple):
     request_hash: bytes
 
 
+class RunAsked(NamedTuple):
+    """A client begins, renews or ends a run, or has answered an audience of it."""
+
+    request: int
+    word: RunWord
+
+
+class ScopesAsked(NamedTuple):
+    """A client asks for the scopes whose names come after `after`."""
+
+    request: int
+    after: str
+
+
+class StatsAsked(NamedTuple):
+    """A client asks for a scope in figures."""
+
+    request: int
+    scope: Scope
+
+
+class CancelAsked(NamedTuple):
+    """A client gives up the SYNC with this number, which may be answered already; nothing else can be given up."""
+
+    request: int
+
+
+class SetVerifierAsked(NamedTuple):
+    """A client who logged on with a password replaces what proves it."""
+
+    request: int
+    verifier: Verifier
+
+
 class PingAsked(NamedTuple):
-    """A client wants `payload` back."""
+    """The peer wants `payload` back."""
 
     request: int
     payload: bytes
@@ -109,6 +153,33 @@ class OutcomeReceived(NamedTuple):
     outcome: Outcome
 
 
+class VerifierSet(NamedTuple):
+    """The server has replaced what proves the user's password."""
+
+    request: int
+
+
+class LeaseReceived(NamedTuple):
+    """How a run stands."""
+
+    request: int
+    lease: RunLease
+
+
+class ScopesReceived(NamedTuple):
+    """The scopes there are."""
+
+    request: int
+    found: ScopeList
+
+
+class StatsReceived(NamedTuple):
+    """A scope in figures."""
+
+    request: int
+    stats: ScopeStats
+
+
 class PongReceived(NamedTuple):
     """The payload of a PING came back."""
 
@@ -123,7 +194,34 @@ class ErrorReceived(NamedTuple):
     failure: Failure
 
 
-ServerEvent = KeyAsked | LoginAsked | LoginProved | SyncAsked | ApplyAsked | PingAsked | UnknownAsked | ByeReceived
+ServerEvent = (
+    KeyAsked
+    | LoginAsked
+    | LoginProved
+    | SyncAsked
+    | ApplyAsked
+    | RunAsked
+    | ScopesAsked
+    | StatsAsked
+    | SetVerifierAsked
+    | CancelAsked
+    | PingAsked
+    | PongReceived
+    | UnknownAsked
+    | ByeReceived
+)
 ClientEvent = (
-    Refused | Connected | LoggedIn | PageReceived | OutcomeReceived | PongReceived | ErrorReceived | ByeReceived
+    Refused
+    | Connected
+    | LoggedIn
+    | PageReceived
+    | OutcomeReceived
+    | LeaseReceived
+    | ScopesReceived
+    | StatsReceived
+    | VerifierSet
+    | PingAsked
+    | PongReceived
+    | ErrorReceived
+    | ByeReceived
 )

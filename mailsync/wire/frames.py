@@ -5,7 +5,8 @@
 
 A message starts at a frame's start. Every frame but its last holds exactly 65,519 bytes, so the size of each later
 frame is known from the header and is checked when two bytes of it are in. What follows the body up to `padded` must
-be zeros; only BYE travels unpadded, in one frame. Limits are checked from the header, before the body is buffered.
+be zeros; BYE (which is one frame), RUN and RUN_OK have none. Limits are checked from the header, before the body is
+buffered.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mailsync.wire.messages import Kind
 from mailsync.wire.noise import TAG_BYTES, Cipher
 
 _HEADER = struct.Struct(">BBIII")
+_UNPADDED = frozenset({Kind.BYE, Kind.RUN, Kind.RUN_OK})  # ids and names, never a word of a row
 
 
 class Message(NamedTuple):
@@ -130,7 +132,7 @@ class FrameReader:
 
 def _total(kind: int, wire: int) -> int:
     length = _HEADER.size + wire
-    return length if kind == Kind.BYE else padded(length)
+    return length if kind in _UNPADDED else padded(length)
 
 
 def _checked_method(frame: bytes, bounds: Bounds) -> Method:

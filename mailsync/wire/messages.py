@@ -11,13 +11,15 @@ import base64
 from enum import IntEnum
 from typing import NamedTuple
 
-from mailsync.core.cursor import Cursor
+from mailsync.core.cursor import MARK_BYTES, Cursor
 from mailsync.core.model import Scope, parse_scope
 from mailsync.core.outcome import Outcome
 from mailsync.wire import limits
 from mailsync.wire.batches import decode_outcome, encode_outcome
 from mailsync.wire.control import Members, encode_object
 from mailsync.wire.errors import Code, RemoteProtocolError
+from mailsync.wire.passwords import OF_TOKENS, Kdf
+from mailsync.wire.verifiers import kdf_members, read_kdf
 
 
 class Kind(IntEnum):
@@ -25,10 +27,19 @@ class Kind(IntEnum):
 
     AUTH = 0x03
     AUTH_OK = 0x04
+    SET_VERIFIER = 0x05
+    SET_VERIFIER_OK = 0x06
+    SCOPES = 0x10
+    SCOPES_OK = 0x11
     SYNC = 0x12
     PAGE = 0x13
+    CANCEL = 0x15
     APPLY = 0x22
     APPLY_OK = 0x23
+    RUN = 0x24
+    RUN_OK = 0x25
+    STATS = 0x30
+    STATS_OK = 0x31
     PING = 0x40
     PONG = 0x41
     ERROR = 0x50
@@ -36,7 +47,7 @@ class Kind(IntEnum):
 
 
 class Hello(NamedTuple):
-    """What a client says inside Noise message 1. `versions` is (least, most); `login` is `token`.
+    """What a client says inside Noise message 1. `versions` is (least, most); `login` is `token` or `password`.
 
     `login` and `scram` are empty for a mere ping.
 
@@ -51,11 +62,12 @@ class Hello(NamedTuple):
 
 
 class HelloOk(NamedTuple):
-    """What a server answers inside Noise message 2."""
+    """What a server answers inside Noise message 2. The iterations of `kdf` are those of `scram`."""
 
     version: int
     compress: str
     scram: str
+    kdf: Kdf = OF_TOKENS
 
 
 class Auth(NamedTuple):
@@ -82,6 +94,24 @@ class Sync(NamedTuple):
     repositories_version: int = 0
     rows: int = limits.DEFAULT_PAGE_ROWS
     pages: int = limits.PAGES
+
+
+class Scopes(NamedTuple):
+    """Asks for the scopes whose names come after `after`."""
+
+    after: str = ""
+
+
+class Stats(NamedTuple):
+    """Asks for a scope in figures."""
+
+    scope: Scope
+
+
+class Cancel(NamedTuple):
+    """Gives up a SYNC by its request number: the rest of its pages is not sent. Nothing else can be given up."""
+
+    request: int
 
 
 class Failure(NamedTuple):
@@ -114,13 +144,17 @@ def decode_hello(body: bytes) -> Hello:
 
 def encode_hello_ok(hello: HelloOk) -> bytes:
     """The JSON body of a hello_ok."""
-    return encode_object(hello._asdict())
+    members = hello._asdict()
+    kdf = members.pop("kdf")
+    return encode_object(members if kdf == OF_TOKENS else {**members, "kdf": kdf_members(kdf)})
 
 
 def decode_hello_ok(body: bytes) -> HelloOk:
     """The hello_ok in a JSON body. RemoteProtocolError when it is not one."""
     members = Members(body)
-    return HelloOk(members.number("version"), members.text("compress"), members.text("scram"))
+    inner = members.inner("kdf")
+    kdf = read_kdf(inner) if inner else OF_TOKENS
+    return HelloOk(members.number("version"), members.text("compress"), members.text("scram"), kdf)
 
 
 def encode_auth(auth: Auth) -> bytes:
@@ -152,6 +186,9 @@ def encode_sync(sync: Sync) -> bytes:
             "epoch": sync.cursor.epoch.hex(),
             "since": sync.cursor.since,
             "snap": sync.cursor.snap,
+            "done": sync.cursor.done,
+            "mark": sync.cursor.mark.hex(),
+            "at": sync.cursor.at,
             "repositories": sync.repositories_version,
             "rows": sync.rows,
             "pages": sync.pages,
@@ -162,15 +199,44 @@ def encode_sync(sync: Sync) -> bytes:
 def decode_sync(body: bytes) -> Sync:
     """The SYNC in a JSON body. RemoteProtocolError when it is not one, TOO_LARGE when it asks for too much."""
     members = Members(body)
-    scope = parse_scope(members.text("scope"))
-    if scope is None:
-        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
-    cursor = Cursor(members.epoch("epoch"), members.number("since"), members.number("snap"))
+    scope = _read_scope(members)
+    since, snap, done, at = (members.number(name) for name in ("since", "snap", "done", "at"))
+    cursor = Cursor(members.hex("epoch", 16), since, snap, done, members.hex("mark", MARK_BYTES), at)
     sync = Sync(scope, cursor, members.number("repositories"), members.number("rows"), members.number("pages"))
     if not (1 <= sync.rows <= limits.PAGE_ROWS and 1 <= sync.pages <= limits.PAGES):
         limit = f"1 to {limits.PAGE_ROWS} rows and 1 to {limits.PAGES} pages"
         raise RemoteProtocolError(f"a sync may ask for {limit}", Code.TOO_LARGE)
     return sync
+
+
+def encode_scopes_asked(scopes: Scopes) -> bytes:
+    """The JSON body of a SCOPES."""
+    return encode_object({"after": scopes.after} if scopes.after else {})
+
+
+def decode_scopes_asked(body: bytes) -> Scopes:
+    """The SCOPES in a JSON body. RemoteProtocolError when it is not one."""
+    return Scopes(Members(body).text("after", ""))
+
+
+def encode_stats_asked(stats: Stats) -> bytes:
+    """The JSON body of a STATS."""
+    return encode_object({"scope": str(stats.scope)})
+
+
+def decode_stats_asked(body: bytes) -> Stats:
+    """The STATS in a JSON body. RemoteProtocolError when it is not one."""
+    return Stats(_read_scope(Members(body)))
+
+
+def encode_cancel(cancel: Cancel) -> bytes:
+    """The JSON body of a CANCEL."""
+    return encode_object({"request": cancel.request})
+
+
+def decode_cancel(body: bytes) -> Cancel:
+    """The CANCEL in a JSON body. RemoteProtocolError when it is not one."""
+    return Cancel(Members(body).number("request"))
 
 
 def encode_failure(failure: Failure) -> bytes:
@@ -203,3 +269,10 @@ def encode_bye(bye: Bye) -> bytes:
 def decode_bye(body: bytes) -> Bye:
     """The BYE in a JSON body. RemoteProtocolError when it is not one."""
     return Bye(Members(body).text("reason", ""))
+
+
+def _read_scope(members: Members) -> Scope:
+    scope = parse_scope(members.text("scope"))
+    if scope is None:
+        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
+    return scope

@@ -1,9 +1,10 @@
-"""SCRAM-SHA-256 (RFC 5802, RFC 7677) for tokens, bound to the Noise handshake. Texts as in the RFCs.
+"""SCRAM-SHA-256 (RFC 5802, RFC 7677) for tokens and passwords, bound to the Noise handshake. Texts as in the RFCs.
 
-A token is 32 random bytes, so one iteration is enough: SaltedPassword = HMAC(token, salt || 00000001). The gs2
-header is `p=mailsync-noise,,` and the channel binding is the handshake hash, so a proof is worth nothing on another
-connection. A server keeps salt, StoredKey and ServerKey, never the token; for a user it does not know it runs the
-same path with values derived from its own secret.
+A token is 32 random bytes, so one iteration is enough: SaltedPassword = HMAC(token, salt || 00000001). What a password
+goes through is in passwords.py; neither is ever accepted for the other. The gs2 header is `p=mailsync-noise,,` and the
+channel binding is the handshake hash, so a proof is worth nothing on another connection. A server keeps salt, StoredKey
+and ServerKey, never token or password; for a user it does not know it runs the same path with values derived from its
+own secret.
 
     client   p=mailsync-noise,,n=USER,r=NONCE          in hello
     server   r=NONCE+NONCE,s=SALT,i=1                  in hello_ok
@@ -18,10 +19,12 @@ import binascii
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailsync.core.model import USER
 from mailsync.wire.errors import RemoteProtocolError
+from mailsync.wire.passwords import DEFAULT, OF_TOKENS, Kdf, salted_password
 
 GS2 = "p=mailsync-noise,,"
 NONCE_BYTES = 18
@@ -42,6 +45,7 @@ class Verifier(NamedTuple):
     salt: bytes
     stored_key: bytes
     server_key: bytes
+    kdf: Kdf = OF_TOKENS
 
     def __repr__(self) -> str:
         return "Verifier(...)"
@@ -67,16 +71,26 @@ def make_verifier(token: bytes, salt: bytes) -> Verifier:
     return verifier_of(salt, salted_token(token, salt))
 
 
-def verifier_of(salt: bytes, salted: bytes) -> Verifier:
+def make_password_verifier(text: str, salt: bytes, kdf: Kdf) -> Verifier:
+    """The verifier of a password, or of its digest; `salt` is 16 fresh random bytes. Takes as long as a login."""
+    return verifier_of(salt, salted_password(text, salt, kdf), kdf)
+
+
+def verifier_of(salt: bytes, salted: bytes, kdf: Kdf = OF_TOKENS) -> Verifier:
     """The verifier of a SaltedPassword."""
     stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
-    return Verifier(salt, stored_key, _hmac(salted, b"Server Key"))
+    return Verifier(salt, stored_key, _hmac(salted, b"Server Key"), kdf)
 
 
-def unknown_verifier(secret: bytes, user: str) -> Verifier:
-    """The verifier of a user who does not exist: the same at every attempt, and no token leads to it."""
-    parts = [_hmac(secret, f"mailsync/1 unknown {name} {user}".encode()) for name in ("salt", "stored", "server")]
-    return Verifier(parts[0][:SALT_BYTES], parts[1], parts[2])
+def unknown_verifier(secret: bytes, user: str, mix: Sequence[Kdf] = (OF_TOKENS,)) -> Verifier:
+    """The verifier of a user who does not exist: the same at every attempt, and no secret leads to it.
+
+    `mix` has how each user of the site is protected: one who does not exist is protected like one of them.
+    """
+    names = ("salt", "stored", "server", "profile")
+    salt, stored, server, profile = (_hmac(secret, f"mailsync/1 unknown {name} {user}".encode()) for name in names)
+    kdf = mix[int.from_bytes(profile, "big") % len(mix)] if mix else DEFAULT
+    return Verifier(salt[:SALT_BYTES], stored, server, kdf)
 
 
 def salted_token(token: bytes, salt: bytes) -> bytes:
@@ -99,7 +113,7 @@ def read_client_first(text: str) -> tuple[str, str]:
 
 def server_first(client_nonce: str, nonce: bytes, verifier: Verifier) -> str:
     """The server's challenge."""
-    return f"r={client_nonce}{_encode(nonce)},s={_encode(verifier.salt)},i=1"
+    return f"r={client_nonce}{_encode(nonce)},s={_encode(verifier.salt)},i={verifier.kdf.iterations}"
 
 
 def read_server_first(text: str, sent: str) -> ServerFirst:

@@ -11,17 +11,20 @@ from collections.abc import Sequence
 from mailsync.core.cursor import Page
 from mailsync.core.outcome import Outcome
 from mailsync.wire import events as seen
-from mailsync.wire import limits, messages, scram
+from mailsync.wire import limits, messages, scram, verifiers
 from mailsync.wire.batches import decode_apply, encode_outcome, request_hash
 from mailsync.wire.channel import Inbound
-from mailsync.wire.compression import available, choose
+from mailsync.wire.compression import Method, Packed, available, choose
 from mailsync.wire.end import End, Request
 from mailsync.wire.errors import Code, LocalProtocolError, Refusal, RemoteProtocolError
 from mailsync.wire.events import ServerEvent
+from mailsync.wire.figures import ScopeList, ScopeStats, encode_scopes, encode_stats
 from mailsync.wire.messages import Failure, Kind
 from mailsync.wire.noise import KEY_BYTES, Handshake, Keys, derive_psk, unknown_psk
-from mailsync.wire.pages import encode_page
+from mailsync.wire.pages import pack_page
+from mailsync.wire.passwords import OF_TOKENS, TOKEN, Kdf
 from mailsync.wire.preamble import SUITES, Preamble, announce, read_announced, read_preamble
+from mailsync.wire.runs import RunLease, decode_run, encode_lease
 from mailsync.wire.scram import Exchange, Verifier
 from mailsync.wire.states import Role, State, Step
 
@@ -48,6 +51,17 @@ class ServerSession(End[ServerEvent]):
         self._pings = 0
         self._requests: dict[int, Request] = {}
         self._last = 0
+        self._pinged = self._ponged = 0
+
+    @property
+    def login(self) -> str:
+        """How the client means to log on (`token` or `password`); empty before it says so, and when it only pings."""
+        return self._hello.login if self._hello else ""
+
+    @property
+    def method(self) -> Method:
+        """How bodies are compressed on this connection."""
+        return self._channel.method if self._channel else Method.NONE
 
     def accept_key(self, secret: bytes | None) -> None:
         """Answers KeyAsked with the key's secret, None for an id nobody has; both fail alike: RemoteProtocolError."""
@@ -65,18 +79,26 @@ class ServerSession(End[ServerEvent]):
             raise
         self._waiting = False
 
-    def offer_login(self, verifier: Verifier | None) -> bytes:
-        """Answers LoginAsked with what is stored for the user, None for a user nobody knows: Noise message 2."""
+    def offer_login(self, verifier: Verifier | None, mix: Sequence[Kdf] = ()) -> bytes:
+        """Answers LoginAsked with what is stored for the user, None for a user nobody knows: Noise message 2.
+
+        `mix` has how each of the site's passwords is protected, for users that do not exist to look like them.
+        """
         if self._hello is None or self._handshake is None or not self._waiting or self._channel is not None:
             raise LocalProtocolError("no login was asked for")
         said = ""
         if self._hello.scram:
             user, nonce = self._first
-            self._verifier = verifier or scram.unknown_verifier(self._static, user)
+            # Made for those who exist, too: whoever asks costs the same.
+            by_token = self._hello.login == TOKEN
+            unknown = scram.unknown_verifier(self._static, user, (OF_TOKENS,) if by_token else mix)
+            # A token is never taken for a password, nor the other way.
+            known = verifier is not None and (verifier.kdf.name == TOKEN) is by_token
+            self._verifier = verifier if verifier is not None and known else unknown
             said = scram.server_first(nonce, self._nonce, self._verifier)
             self._exchange = Exchange(self._hello.scram.removeprefix(scram.GS2), said)
         method = choose(self._hello.compress, self._compress)
-        hello = messages.HelloOk(1, method.name.lower(), said)
+        hello = messages.HelloOk(1, method.name.lower(), said, self._verifier.kdf if said else OF_TOKENS)
         self._greet(Step.HELLO_OK, Role.SERVER)
         data = announce(self._handshake.write(messages.encode_hello_ok(hello)))
         self._open(Role.SERVER, self._handshake.transport(), method)
@@ -89,16 +111,20 @@ class ServerSession(End[ServerEvent]):
             raise LocalProtocolError("no login was proved")
         self._waiting = False
         if not self._proved:
-            return self.send_error(0, Failure(Code.AUTH_FAILED, "user or token is wrong"))
+            return self.send_error(0, Failure(Code.AUTH_FAILED, "user, token or password is wrong"))
         self.user = self._first[0]
         signature = scram.server_final(self._verifier, self._exchange, self._proof)
         return self._send(Kind.AUTH_OK, 0, messages.encode_auth_ok(messages.AuthOk(signature, self.user)))
 
     def send_page(self, request: int, page: Page) -> bytes:
         """One page of the answer to a SYNC: send them until `more` is False or as many as it asked for are sent."""
+        return self.send_packed(request, pack_page(page, self.method), more=page.more)
+
+    def send_packed(self, request: int, packed: Packed, *, more: bool) -> bytes:
+        """The same of a page packed before by `pages.pack_page`, for this connection's `method`."""
         asked = self._asked(request, Kind.PAGE)
-        data = self._send(Kind.PAGE, request, encode_page(page))
-        if page.more and asked.pages > 1:
+        data = self._send(Kind.PAGE, request, packed)
+        if more and asked.pages > 1:
             self._requests[request] = asked._replace(pages=asked.pages - 1)
         else:
             del self._requests[request]
@@ -108,9 +134,32 @@ class ServerSession(End[ServerEvent]):
         """The answer to an APPLY."""
         return self._reply(request, Kind.APPLY_OK, encode_outcome(outcome))
 
+    def send_lease(self, request: int, lease: RunLease) -> bytes:
+        """The answer to a RUN."""
+        return self._reply(request, Kind.RUN_OK, encode_lease(lease))
+
+    def send_scopes(self, request: int, found: ScopeList) -> bytes:
+        """The answer to a SCOPES."""
+        return self._reply(request, Kind.SCOPES_OK, encode_scopes(found))
+
+    def send_stats(self, request: int, stats: ScopeStats) -> bytes:
+        """The answer to a STATS."""
+        return self._reply(request, Kind.STATS_OK, encode_stats(stats))
+
+    def send_verifier_set(self, request: int) -> bytes:
+        """The answer to a SET_VERIFIER."""
+        return self._reply(request, Kind.SET_VERIFIER_OK, b"{}")
+
     def send_pong(self, request: int, payload: bytes) -> bytes:
         """The answer to a PING."""
         return self._reply(request, Kind.PONG, payload)
+
+    def send_ping(self) -> bytes:
+        """A PING of the server's own, to a client that has been silent."""
+        if not self.logged_in:
+            raise LocalProtocolError("a client is not pinged before it has logged on")
+        self._pinged += 1
+        return self._send(Kind.PING, self._pinged, b"")
 
     def send_error(self, request: int, failure: Failure) -> bytes:
         """An ERROR instead of an answer; request 0 is the connection's own and closes it."""
@@ -180,8 +229,8 @@ class ServerSession(End[ServerEvent]):
         if not hello.versions[0] <= 1 <= hello.versions[1]:
             raise RemoteProtocolError("client does not speak version 1", Code.VERSION)
         if hello.scram:
-            if hello.login != "token" or not hello.scram.startswith(scram.GS2):
-                raise RemoteProtocolError("login is not a token's", Code.VERSION)
+            if hello.login not in (TOKEN, "password") or not hello.scram.startswith(scram.GS2):
+                raise RemoteProtocolError("login is by neither token nor password", Code.VERSION)
             self._first = scram.read_client_first(hello.scram.removeprefix(scram.GS2))
         return hello
 
@@ -191,19 +240,41 @@ class ServerSession(End[ServerEvent]):
             return self._prove(messages.decode_auth(body))
         if kind == Kind.BYE:
             return seen.ByeReceived(messages.decode_bye(body).reason)
+        if kind == Kind.CANCEL:
+            return seen.CancelAsked(messages.decode_cancel(body).request)
+        if kind == Kind.PONG:
+            return self._pong(number, body)
         if number <= self._last or len(self._requests) >= limits.OUTSTANDING:
             raise RemoteProtocolError("requests are not numbered upwards, or too many are under way", Code.TOO_LARGE)
         self._last = number
-        if kind == Kind.SYNC:
-            sync = messages.decode_sync(body)
-            self._requests[number] = Request(Kind.PAGE, sync.pages)
-            return seen.SyncAsked(number, sync)
-        if kind == Kind.APPLY:
-            self._requests[number] = Request(Kind.APPLY_OK)
-            return seen.ApplyAsked(number, decode_apply(body), request_hash(body))
-        if kind == Kind.PING:
-            return self._ping(number, body)
-        return seen.UnknownAsked(number, kind)
+        return self._request(kind, number, body)
+
+    def _request(self, kind: int, number: int, body: bytes) -> ServerEvent:
+        event: ServerEvent
+        match kind:
+            case Kind.SYNC:
+                sync = messages.decode_sync(body)
+                event, request = seen.SyncAsked(number, sync), Request(Kind.PAGE, sync.pages)
+            case Kind.APPLY:
+                event = seen.ApplyAsked(number, decode_apply(body), request_hash(body))
+                request = Request(Kind.APPLY_OK)
+            case Kind.RUN:
+                event, request = seen.RunAsked(number, decode_run(body)), Request(Kind.RUN_OK)
+            case Kind.SCOPES:
+                after = messages.decode_scopes_asked(body).after
+                event, request = seen.ScopesAsked(number, after), Request(Kind.SCOPES_OK)
+            case Kind.STATS:
+                scope = messages.decode_stats_asked(body).scope
+                event, request = seen.StatsAsked(number, scope), Request(Kind.STATS_OK)
+            case Kind.SET_VERIFIER:
+                verifier = verifiers.decode_set_verifier(body).verifier
+                event, request = seen.SetVerifierAsked(number, verifier), Request(Kind.SET_VERIFIER_OK)
+            case Kind.PING:
+                return self._ping(number, body)
+            case _:
+                return seen.UnknownAsked(number, kind)
+        self._requests[number] = request
+        return event
 
     def _ping(self, number: int, payload: bytes) -> ServerEvent:
         self._pings += not self.logged_in
@@ -211,6 +282,12 @@ class ServerSession(End[ServerEvent]):
             raise RemoteProtocolError("a ping is too long, or one too many before the login", Code.TOO_LARGE)
         self._requests[number] = Request(Kind.PONG)
         return seen.PingAsked(number, payload)
+
+    def _pong(self, number: int, payload: bytes) -> ServerEvent:
+        if not self._ponged < number <= self._pinged or payload:
+            raise RemoteProtocolError("a pong answers no ping", Code.BAD_STATE)
+        self._ponged = number
+        return seen.PongReceived(number, payload)
 
     def _prove(self, auth: messages.Auth) -> ServerEvent:
         if not self._first[0]:

@@ -31,10 +31,19 @@ class Step(Enum):
     HELLO_OK = auto()
     AUTH = auto()
     AUTH_OK = auto()
+    SET_VERIFIER = auto()
+    SET_VERIFIER_OK = auto()
+    SCOPES = auto()
+    SCOPES_OK = auto()
     SYNC = auto()
     PAGE = auto()
+    CANCEL = auto()
     APPLY = auto()
     APPLY_OK = auto()
+    RUN = auto()
+    RUN_OK = auto()
+    STATS = auto()
+    STATS_OK = auto()
     PING = auto()
     PONG = auto()
     ERROR = auto()
@@ -68,7 +77,10 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
         Step.PING: State.PROVING,
         Step.PONG: State.PROVING,
         Step.ERROR: State.PROVING,
+        Step.SCOPES: State.PROVING,
         Step.SYNC: State.PROVING,
+        Step.CANCEL: State.PROVING,
+        Step.RUN: State.PROVING,
         Step.AUTH_OK: State.READY,
         Step.FATAL: State.CLOSED,
         Step.BYE: State.CLOSED,
@@ -77,18 +89,29 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
         Step.PING: State.READY,
         Step.PONG: State.READY,
         Step.ERROR: State.READY,
+        Step.SET_VERIFIER: State.READY,
+        Step.SET_VERIFIER_OK: State.READY,
+        Step.SCOPES: State.READY,
+        Step.SCOPES_OK: State.READY,
         Step.SYNC: State.READY,
         Step.PAGE: State.READY,
+        Step.CANCEL: State.READY,
         Step.APPLY: State.READY,
         Step.APPLY_OK: State.READY,
+        Step.RUN: State.READY,
+        Step.RUN_OK: State.READY,
+        Step.STATS: State.READY,
+        Step.STATS_OK: State.READY,
         Step.FATAL: State.CLOSED,
         Step.BYE: State.CLOSED,
     },
     State.CLOSED: {},
 }
+_ASKED = frozenset({Step.SET_VERIFIER, Step.SCOPES, Step.SYNC, Step.CANCEL, Step.APPLY, Step.RUN, Step.STATS})
+_BOTH = frozenset({Step.PING, Step.PONG, Step.BYE})
 SENT_BY: dict[Role, frozenset[Step]] = {
-    Role.CLIENT: frozenset({Step.HELLO, Step.AUTH, Step.SYNC, Step.APPLY, Step.PING, Step.BYE}),
-    Role.SERVER: frozenset(Step) - {Step.HELLO, Step.AUTH, Step.SYNC, Step.APPLY, Step.PING},
+    Role.CLIENT: _ASKED | _BOTH | {Step.HELLO, Step.AUTH},
+    Role.SERVER: frozenset(Step) - _ASKED - {Step.HELLO, Step.AUTH},
 }
 
 

@@ -103,7 +103,9 @@ def case_problems():
         Step("000003L5", "repository", Action.SKIP, "LIBR", "OFFS", "the volume may not be moved", at(4)),
     ]
     unknown = Problem(at(9), "volume US01.LTO.000099L5 is unknown to the server", "add it there")
-    alert = Problem(Origin("", "nightly.csv"), "volume US01.LTO.000050L5 should be in LIBR and is not listed")
+    alert = Problem(
+        Origin("", "nightly.csv"), "volume US01.LTO.000050L5 is missing: it should be in LIBR and is not listed"
+    )
     made = plan(steps, listed=102, problems=[unknown], alerts=[alert])
     results = (("000001L5", RowResult(Result.OK)), ("000002L5", RowResult(Result.CONFLICT)))
     unusable = Problem(
@@ -137,10 +139,11 @@ def case_elsewhere():
         move(1, "OFFS", "RACK")._replace(current="LIBR"),
         move(2, "OFFS", "LIBR")._replace(action=Action.CANCEL, current="LIBR"),
         move(3, "LIBR", "OFFS")._replace(action=Action.SEEN, current="LIBR"),
+        Step("000003L5", "confirmed_repository", Action.CONFIRM, "LIBR", "OFFS", "listed there", at(4)),
         Step("000004L5", "move_date", Action.SET, "", "2026-04-01", "differs", at(5)),
         move(4)._replace(current="LIBR"),
     ]
-    alert = Problem(at(4), "volume US01.LTO.000003L5 was seen in OFFS, but should be in LIBR")
+    alert = Problem(at(4), "volume US01.LTO.000003L5 is unexpected in OFFS: it should be in LIBR")
     return facts(foreseen(plan(steps, alerts=[alert]))._replace(first=42, last=45))
 
 

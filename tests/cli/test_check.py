@@ -271,6 +271,26 @@ def test_a_sample_that_gives_other_records_is_a_problem(check, site):
     ]
 
 
+def test_a_sample_with_a_word_is_compared_and_an_expected_file_without_a_sample_is_a_problem(check, site):
+    folder = site / "definitions"
+    (folder / "nightly-csv.sample-more.txt").write_text("volume,repository\nA00009,OFFS\n")
+    (folder / "nightly-csv.expected-more.json").write_text('{"records": {"US01.LTO": []}}')
+    (folder / "nightly-csv.expected-gone.json").write_text('{"records": {}}')
+    status, findings = check("--offline")
+    assert status == 1
+    assert (
+        "problem samples definitions/nightly-csv.expected-gone.json: there is no sample to compare with it" in findings
+    )
+    assert any(one.startswith("problem samples definitions/nightly-csv.sample-more.txt: ") for one in findings)
+
+
+def test_the_built_in_definitions_that_routes_name_are_told_and_not_run(check, site):
+    edit(site / "mailsync.yaml", "[nightly-csv]", "[nightly-csv, mtx-status, netbackup-vmquery-w]")
+    status, findings = check("--offline")
+    text = 'route "nightly" names built-in definitions: mtx-status, netbackup-vmquery-w'
+    assert (status, findings) == (0, [f"note definitions mailsync.yaml:17:18: {text}"])
+
+
 def test_a_site_of_somebody_else_is_a_problem_with_the_command_that_works(made, capsys, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 54_321)
 

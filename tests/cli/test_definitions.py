@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from mailsync.cli.main import main
+from mailsync.config.catalogue import Catalogue
 from mailsync.definition.load import load_definition
 
+BUILT_IN = "mtx-status"
 TTIDEF = """\
 SetFile("inventory.csv");
 SetCSVDelimiter(",");
@@ -52,11 +54,44 @@ def test_the_definitions_are_listed_with_the_routes_that_name_them(ask, folder):
     (folder / "other.ttidef").write_text(TTIDEF)
     status, told, _ = ask("list")
     assert status == 0
-    assert [line.split()[:2] for line in told.splitlines()] == [["nightly-csv", "delimited"], ["other", "delimited"]]
+    assert [line.split()[:2] for line in told.splitlines()[:2]] == [
+        ["nightly-csv", "delimited"],
+        ["other", "delimited"],
+    ]
     assert "(routes: nightly)" in told
     listed = json.loads(ask("list", "--json")[1])
-    assert [one["routes"] for one in listed] == [["nightly"], []]
-    assert {"name", "description", "file", "kind", "digest", "routes"} == set(listed[0])
+    assert [one["routes"] for one in listed[:2]] == [["nightly"], []]
+    assert {"name", "description", "from", "file", "kind", "digest", "routes"} == set(listed[0])
+    assert [one["from"] for one in listed[:3]] == ["site", "site", "catalogue"]
+
+
+def test_the_built_in_definitions_are_listed_but_for_those_the_site_has_itself(ask, folder):
+    (folder / f"{BUILT_IN}.yaml").write_text(ask("show", BUILT_IN)[1])
+    listed = {one["name"]: one for one in json.loads(ask("list", "--json")[1])}
+    assert set(Catalogue().names) < set(listed)
+    assert listed.pop(BUILT_IN)["from"] == "site"
+    assert {one["from"] for name, one in listed.items() if name in Catalogue().names} == {"catalogue"}
+    (line,) = (line for line in ask("list")[1].splitlines() if line.startswith("netbackup-vmquery-w "))
+    assert line.split()[2:] == ["built", "in"]
+
+
+def test_without_a_site_there_are_the_built_in_definitions(capsys):
+    assert main(["definitions", "list", "--json"]) == 0
+    told = capsys.readouterr()
+    assert [one["name"] for one in json.loads(told.out)] == list(Catalogue().names)
+    assert told.err == "mailsync: note: no configuration found: these are the built-in definitions\n"
+    assert main(["definitions", "show", BUILT_IN]) == 0
+    assert capsys.readouterr().out == Catalogue().file(BUILT_IN).read_text()
+    assert main(["definitions", "show", "mtx-statsu"]) == 2
+    assert "no configuration found" in capsys.readouterr().err
+
+
+def test_a_built_in_definition_reads_its_samples_by_name(ask):
+    sample = Catalogue().file(BUILT_IN).with_name(f"{BUILT_IN}.sample.txt")
+    assert ask("test", BUILT_IN, str(sample))[0] == 0
+    status, told, _ = ask("explain", BUILT_IN, str(sample), "--row", "1")
+    assert status == 0
+    assert f"{BUILT_IN}.yaml:" in told
 
 
 def test_a_definition_is_shown_as_yaml_whatever_its_notation(ask, folder, ttidef):
@@ -140,10 +175,25 @@ def test_a_ttidef_is_converted_to_yaml_that_reads_the_same(ask, ttidef, tmp_path
     assert len(digests) == 1
 
 
+def test_the_expected_file_of_a_further_sample_goes_by_its_word(ask, folder):
+    sample, expected = folder / "nightly-csv.sample-more.txt", folder / "nightly-csv.expected-more.json"
+    sample.write_text("volume,repository\nA00009,OFFS\n")
+    given = '"given": {"scope": "US09.LTO"}'
+    expected.write_text(
+        f'{{{given}, "records": {{"US09.LTO": [{{"volume": "A00009", "line": 2, "repository": "OFFS"}}]}}}}'
+    )
+    assert ask("test", "nightly-csv", str(sample))[0] == 0
+    expected.write_text(f'{{{given}, "records": {{}}}}')
+    status, _, told = ask("test", "nightly-csv", str(sample))
+    assert status == 1
+    assert "nightly-csv.expected-more.json: records.US09.LTO: expected nothing" in told
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("show", "nihgtly-csv"), 'no definition is named "nihgtly-csv"'),
+        (("show", "mtx-statsu"), 'did you mean "mtx-status"?'),
         (("test", "inventory.ttidef", "gone.csv"), "gone.csv"),
         (("test", "gone.ttidef", "report.csv"), "cannot be read: No such file"),
         (("explain", "inventory.ttidef", "report.csv", "--row", "9"), "has no row 9"),

@@ -36,9 +36,11 @@ class Table:
 
     def __init__(self):
         self.epoch = b"e" * 16
+        self.life = 2**40  # what the ledger's marks tell one history from another by
         self.version = 0
         self.floor = 0
         self.rows = {}
+        self.texts = {}  # the version at which a description last changed
         self.gone = {}
         self.repositories = (Repository(RepositoryId("LIBR"), "Library", "Library"), Repository(RepositoryId("OFFS")))
         self.repositories_version = 1
@@ -46,6 +48,8 @@ class Table:
     def put(self, volume, **fields):
         self.version += 1
         held = self.rows.get(volume, (0, dict.fromkeys(FIELD_NAMES, "")))[1]
+        if volume not in self.rows or fields.get("description", held["description"]) != held["description"]:
+            self.texts[volume] = self.version
         self.rows[volume] = (self.version, held | fields)
         self.gone.pop(volume, None)
 
@@ -64,26 +68,50 @@ class Table:
         self.version, self.floor, self.gone = len(self.rows), 0, {}
         for number, volume in enumerate(sorted(self.rows), 1):
             self.rows[volume] = (number, self.rows[volume][1])
+            self.texts[volume] = number
+
+    def lose(self, versions):
+        """Another history of the same life: a replica that never got the last commits takes over unnoticed."""
+        self.life += 2**40
+        self.version -= versions
 
     def page(self, cursor, known, limit):
         newest = max(cursor.since, cursor.snap)
-        reset = cursor.epoch != self.epoch or newest > self.version or newest < self.floor
-        since, snap = (0, self.version) if reset else (cursor.since, cursor.snap)
+        reset = cursor.epoch != self.epoch or max(newest, cursor.at) > self.version or newest < self.floor
+        reset = reset or cursor.mark != self.mark(cursor.at)
+        since, snap, done = (0, self.version, 0) if reset else (cursor.since, cursor.snap, cursor.done)
         items = [(version, volume, fields) for volume, (version, fields) in self.rows.items() if version > since]
         items += [(version, volume, None) for volume, version in self.gone.items() if version > max(since, snap)]
         items.sort(key=lambda item: item[0])
         more = len(items) > limit
         items = items[:limit]
         table = reset or known != self.repositories_version
+        kept = {volume for _, volume, fields in items if fields is not None and self.texts[volume] <= done}
+        said = [
+            (volume, *(fields | {"description": ""} if volume in kept else fields).values())
+            for _, volume, fields in items
+            if fields is not None
+        ]
         return Page(
             reset=reset,
             more=more,
-            cursor=Cursor(self.epoch, items[-1][0] if more else self.version, snap if more else 0),
+            cursor=Cursor(
+                self.epoch,
+                items[-1][0] if more else self.version,
+                snap if more else 0,
+                done if more else self.version,
+                self.mark(self.version),
+                self.version,
+            ),
             tombstones=tuple(volume for _, volume, fields in items if fields is None),
-            rows=tuple(sorted((volume, *fields.values()) for _, volume, fields in items if fields is not None)),
+            rows=tuple(sorted(said)),
             repositories_version=self.repositories_version,
             repositories=self.repositories if table else None,
+            texts_kept=tuple(sorted(kept)),
         )
+
+    def mark(self, version):
+        return (self.life + version).to_bytes(8, "big")
 
     def everything(self):
         return [(volume, *fields.values()) for volume, (_, fields) in sorted(self.rows.items())]
@@ -193,7 +221,7 @@ class Server:
         for operation in batch.operations:
             self.table.put(operation.volume, **dict(zip(operation.fields, operation.values, strict=True)))
         results = tuple(RowResult(Result.OK) for _ in batch.operations)
-        self.outcomes[batch.id] = Outcome(batch.id, first, self.table.version, results)
+        self.outcomes[batch.id] = Outcome(batch.id, first, self.table.version, results, entry=1, ledger=b"h" * 32)
         return self.outcomes[batch.id]
 
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from mailsync.client import cache as module
 from mailsync.client.cache import Cache, cache_name
-from mailsync.client.link import NoScopeError
+from mailsync.client.failures import NoScopeError
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import TemporaryError, UnreachableError
 from mailsync.core.fields import FIELD_NAMES
@@ -41,6 +41,11 @@ def fill(server, count=10):
         server.table.put(f"A{number:05}", repository="LIBR", description=f"tape {number}")
 
 
+def at_version(server, version):
+    """The cursor of a copy that was complete at a version."""
+    return Cursor(b"e" * 16, version, 0, version, server.table.mark(version), version)
+
+
 def test_a_first_refresh_fetches_the_scope_and_the_next_only_what_changed(server, link, cache, scope):
     fill(server)
     first = cache.refresh(link, scope)
@@ -55,8 +60,48 @@ def test_a_first_refresh_fetches_the_scope_and_the_next_only_what_changed(server
     second = cache.refresh(link, scope)
     assert everything(second) == server.table.everything()
     assert (second.version, second.size) == (12, 9)
-    assert [sync.cursor for sync in syncs(server)] == [Cursor(), Cursor(b"e" * 16, 10, 0)]
+    assert [sync.cursor for sync in syncs(server)] == [Cursor(), at_version(server, 10)]
     assert [sync.repositories_version for sync in syncs(server)] == [0, 1]
+
+
+def test_a_description_that_did_not_change_does_not_travel_and_is_kept(server, link, cache, scope, monkeypatch):
+    fill(server)
+    cache.refresh(link, scope)
+    server.table.put("A00003", repository="OFFS")
+    server.table.put("A00004", description="tape four")
+    server.table.delete("A00005")
+    server.table.put("A00005", repository="LIBR", description="a new one of the old name")
+    pages = []
+    commit = Cache._commit
+    monkeypatch.setattr(Cache, "_commit", lambda *words: pages.append(words[2]) or commit(*words))
+    assert everything(cache.refresh(link, scope)) == server.table.everything()
+    assert [page.texts_kept for page in pages] == [("A00003",)]
+    server.table.put("A00003", description="")
+    assert everything(cache.refresh(link, scope)) == server.table.everything()
+
+
+def test_a_copy_half_followed_keeps_the_texts_it_had_when_it_was_last_complete(server, dial, cache, scope):
+    fill(server)
+    cache.refresh(dial(), scope)
+    for number in range(10):
+        server.table.put(f"A{number:05}", description=f"new {number}")
+    server.page_rows = 4
+    server.before_page = [lambda: None, lambda: (_ for _ in ()).throw(ConnectionError())]
+    with pytest.raises(UnreachableError):
+        cache.refresh(dial(), scope)
+    for number in range(10):
+        server.table.put(f"A{number:05}", slot="7")
+    assert everything(cache.refresh(dial(), scope)) == server.table.everything()
+
+
+def test_a_server_that_lost_commits_is_found_out_by_the_mark(server, link, cache, scope):
+    fill(server)
+    cache.refresh(link, scope)
+    server.table.lose(3)
+    for number in range(10, 15):
+        server.table.put(f"A{number:05}", repository="OFFS")
+    assert server.table.version > 10
+    assert everything(cache.refresh(link, scope)) == server.table.everything()
 
 
 def test_a_snapshot_says_the_same_however_often_it_is_read(server, link, cache, scope):
@@ -120,7 +165,7 @@ def test_a_page_is_dropped_when_another_run_has_moved_the_copy(server, dial, cac
     assert everything(cache.refresh(dial(), scope)) == server.table.everything()
     cursors = [sync.cursor for sync in syncs(server)]
     assert cursors[:2] == [Cursor(), Cursor()]  # both began, one finished
-    assert cursors[-1] == Cursor(b"e" * 16, 10, 0)  # and the other went on from there
+    assert cursors[-1] == at_version(server, 10)  # and the other went on from there
 
 
 def test_a_copy_that_never_stands_still_is_given_up(server, link, cache, scope, monkeypatch):

@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
+from mailsync.client.failures import NoScopeError, ReusedError, ServerError, StaleError
 from mailsync.client.line import parse_address
-from mailsync.client.link import NoScopeError, ReusedError, ServerError, StaleError, connect, ping
+from mailsync.client.link import connect, ping
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import (
     ForeignProtocolError,
@@ -62,7 +63,7 @@ def test_a_sync_given_up_leaves_the_link_in_order(server, link, scope):
 def test_a_batch_is_applied_and_the_same_bytes_again_are_replayed(server, link, body):
     server.table.put("A00001", repository="LIBR")
     first, again = link.apply(body), link.apply(body)
-    assert first == Outcome(b"b" * 16, 2, 2, (RowResult(Result.OK),))
+    assert first == Outcome(b"b" * 16, 2, 2, (RowResult(Result.OK),), entry=1, ledger=b"h" * 32)
     assert again == first._replace(replayed=True)
     assert server.table.rows["A00001"][1]["repository"] == "OFFS"
 
@@ -100,7 +101,7 @@ def test_what_the_server_says_no_to_is_an_error_with_its_text(server, link, body
 
 
 def test_a_batch_id_used_before_brings_its_outcome(server, link, body):
-    outcome = Outcome(b"b" * 16, 7, 9, (RowResult(Result.CONFLICT, "changed since"),))
+    outcome = Outcome(b"b" * 16, 7, 9, (RowResult(Result.CONFLICT, "changed since"),), entry=1, ledger=b"h" * 32)
     server.failures.append(Failure(Code.BATCH_ID_REUSED, "recorded with another request", 0, outcome))
     with pytest.raises(ReusedError) as caught:
         link.apply(body)
@@ -162,7 +163,7 @@ def test_a_wrong_token_and_an_unknown_user_are_refused_alike(server, key, user, 
     for ask in (lambda link: link.apply(body), lambda link: list(link.sync(scope, START, 0)), lambda link: link.ping()):
         with (
             connect(server.address, key, wrong, random=os.urandom) as link,
-            pytest.raises(RefusedError, match="refused the login: user or token is wrong"),
+            pytest.raises(RefusedError, match="refused the login: user, token or password is wrong"),
         ):
             ask(link)
     assert server.table.version == 0

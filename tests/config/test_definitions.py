@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mailsync.config.catalogue import FOLDER, Catalogue
 from mailsync.config.definitions import load_definitions
 from mailsync.config.site import load_site
 from mailsync.core.errors import ConfigurationError
@@ -26,6 +27,113 @@ def test_a_route_asks_the_definitions_it_names_and_then_the_others(made, folder)
     tiers = definitions.tiers(site.routes[0])
     assert [[one.name for one in tier] for tier in tiers] == [["nightly-csv"], ["aaa", "weekly"]]
     assert definitions.files["weekly"] == folder / "weekly.yaml"
+
+
+def test_a_route_may_name_a_built_in_definition_and_that_one_alone_is_read(made, folder):
+    config = Path(made["config"])
+    config.write_text(config.read_text().replace("[nightly-csv]", "[mtx-status, nightly-csv]"))
+    site = load_site(config)
+    definitions = load_definitions(site)
+
+    named, others = definitions.tiers(site.routes[0])
+    assert [one.name for one in named] == ["mtx-status", "nightly-csv"]
+    assert others == ()
+    assert definitions.file("mtx-status") == FOLDER / "mtx-status.yaml"
+    assert [file.name for file in (site.state / "cache/trees").glob("catalogue.*")] == [
+        "catalogue.mtx-status.yaml.tree"
+    ]
+    built_in = [one.name for one in definitions.built_in(site.routes[0])]
+    assert built_in == [name for name in Catalogue().names if name != "mtx-status"]
+
+
+def test_the_sites_own_definition_stands_for_the_built_in_one_of_its_name(made, folder):
+    (folder / "mtx-status.yaml").write_text(OTHER.format(name="mtx-status"))
+    config = Path(made["config"])
+    config.write_text(config.read_text().replace("[nightly-csv]", "[mtx-status]"))
+    site = load_site(config)
+    definitions = load_definitions(site)
+
+    assert definitions.tiers(site.routes[0])[0][0].claim.attachment[0].text == "*.txt"
+    assert definitions.file("mtx-status") == folder / "mtx-status.yaml"
+    assert "mtx-status" not in [one.name for one in definitions.built_in(site.routes[0])]
+
+
+def test_a_route_that_names_no_definition_has_the_built_in_ones(made, folder):
+    (folder / "nightly-csv.yaml").unlink()
+    for none in ("definitions: []", ""):
+        config = Path(made["config"])
+        config.write_text(
+            config.read_text().replace("definitions: [nightly-csv]", none).replace("definitions: []", none)
+        )
+        site = load_site(config)
+        definitions = load_definitions(site)
+        assert definitions.tiers(site.routes[0]) == ((), ())
+        assert [one.name for one in definitions.built_in(site.routes[0])] == list(Catalogue().names)
+
+
+def test_a_misspelt_name_is_looked_for_among_the_sites_definitions_and_then_the_built_in_ones(made):
+    config = Path(made["config"])
+    text = config.read_text()
+    config.write_text(text.replace("[nightly-csv]", "[nigthly-csv, mtx-statsu, something-else]"))
+    with pytest.raises(ConfigurationError) as raised:
+        load_definitions(load_site(config))
+    hints = [fault.rpartition("(")[2] for fault in raised.value.faults]
+    assert hints == ['did you mean "nightly-csv"?)', 'did you mean "mtx-status"?)', "known here: nightly-csv)"]
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """A catalogue of one definition."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    (folder / "one.yaml").write_text(OTHER.format(name="one"))
+    return folder
+
+
+def test_a_catalogue_is_read_with_and_without_a_place_to_remember_it(shelf, tmp_path):
+    kept = Catalogue(tmp_path, shelf).definition("one")
+    assert (tmp_path / "cache/trees/catalogue.one.yaml.tree").exists()
+    again = Catalogue(tmp_path, shelf).definition("one")
+    nowhere = Catalogue(tmp_path / "missing", shelf).definition("one")
+    assert kept == again == nowhere == Catalogue(None, shelf).definition("one")
+    (shelf / "one.yaml").write_text(OTHER.format(name="one").replace("*.txt", "*.lst"))
+    assert Catalogue(tmp_path, shelf).definition("one").claim.attachment[0].text == "*.lst"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"name: one\nclaims: {}\n", 'unknown key "claims"'),
+        (b"\xff", "one.yaml: cannot be read"),
+        (OTHER.format(name="two").encode(), 'its name is not "one"'),
+    ],
+)
+def test_a_damaged_catalogue_is_told_as_such(shelf, text, said):
+    (shelf / "one.yaml").write_bytes(text)
+    with pytest.raises(ConfigurationError, match=said) as raised:
+        Catalogue(None, shelf).definition("one")
+    assert raised.value.hint == "a built-in definition is damaged: install mailsync again"
+
+
+def test_all_are_asked_by_their_claims_which_are_remembered_as_one(shelf, tmp_path):
+    (shelf / "two.yaml").write_text(
+        "name: two\nclaim: {content: 'TWO*'}\n"
+        "table: {kind: fixed, encoding: cp037}\nfields: {volume: {column: [1, 6]}}\n"
+    )
+    for state in (tmp_path, tmp_path, None):
+        one, two = Catalogue(state, shelf).claims
+        assert (one.name, one.claim) == ("one", Catalogue(None, shelf).definition("one").claim)
+        assert (two.name, two.claim) == ("two", Catalogue(None, shelf).definition("two").claim)
+        assert (one.layout.kind, two.layout.kind, two.layout.encoding, two.fields) == (
+            "delimited",
+            "fixed",
+            "cp037",
+            (),
+        )
+    assert [file.name for file in (tmp_path / "cache/trees").iterdir()] == ["catalogue.claims.tree"]
+    (shelf / "two.yaml").write_text("claim: [")
+    with pytest.raises(ConfigurationError, match="two: not YAML"):
+        _ = Catalogue(tmp_path, shelf).claims
 
 
 def test_every_fault_of_every_definition_is_told_at_once(made, folder):

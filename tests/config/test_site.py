@@ -45,6 +45,7 @@ routes:
       boss: {to: [boss@example.com], when: failure, template: short}
       sender: {when: never}
     reply_from: tapes@example.com
+    forwarded: refuse
   last:
     match: {recipient: "*"}
     senders: ["*"]
@@ -56,7 +57,8 @@ tokens:
 sendmail: [/usr/bin/msmtp, -t]
 audit: {maildir: kept, journal: /var/lib/tapes/journal.db, retention: 2d}
 limits: {mail_size: 1MB, give_up: 2h, deadline: 5m, header_bytes: 1KB, header_fields: 9, parts: 8, depth: 7,
-  mail_unpacked: 6MB, archive_ratio: 5, archive_members: 4, rows: 3, cell: 2, problems: 1}
+  mail_unpacked: 6MB, archive_ratio: 5, archive_members: 4, archive_memory: 70KB,
+  rows: 3, cell: 2, problems: 1}
 """
 
 
@@ -96,7 +98,7 @@ def test_every_key_is_read(write, tmp_path):
     assert site.limits[:3] == (1_000_000, 7200, 300)
     assert site.limits.headers == HeaderLimits(1000, 9)
     assert site.limits.unpack == UnpackLimits(
-        parts=8, depth=7, mail_unpacked=6_000_000, archive_ratio=5, archive_members=4
+        parts=8, depth=7, mail_unpacked=6_000_000, archive_ratio=5, archive_members=4, archive_memory=70_000
     )
     assert site.limits.rows == RowLimits(rows=3, cell=2, problems=1)
 
@@ -110,6 +112,7 @@ def test_every_key_of_a_route_is_read(write):
     assert route.repositories == {"Library": "LIBR", "Off site": "OFFS"}
     assert (route.add_unknown, route.timezone, route.expect_every) == (True, "Europe/Berlin", 26 * 3600)
     assert route.guards == Guards(max_share_moved=0.1, max_share_problems=0.2, min_rows=3, always_allowed=7)
+    assert (route.forwarded, last.forwarded) == ("refuse", "read")
     assert route.reply_from == "tapes@example.com"
     assert route.audiences == (
         Audience("operator", ("ops@example.com", "tapes@example.com"), "problem", "operator"),
@@ -217,7 +220,7 @@ server:
   adress: 127.0.0.1:5000
   key: keys/site.key
   login: [keys/filter.token]
-  proxy: http://proxy.example.net:3128
+  user: alice
 listen: {address: nowhere, store: postgresql://db.example.net/tapes}
 routes:
   nightly:
@@ -244,7 +247,7 @@ FAULTS = """\
 mailsync.yaml:2:3: "address" is missing
 mailsync.yaml:2:3: unknown key "adress" in server (did you mean "address"?)
 mailsync.yaml:4:10: "login" must be one value, not a list
-mailsync.yaml:5:10: "proxy" is not in this version
+mailsync.yaml:5:9: "user" is not in this version
 mailsync.yaml:6:9: "keys" is missing
 mailsync.yaml:6:19: "nowhere" is not HOST:PORT (such as 127.0.0.1:5000 or [::1]:5000)
 mailsync.yaml:9:24: "[" is not a filter: "[" is never closed (end the characters with ]; [[] is a bracket itself)
@@ -418,8 +421,8 @@ def test_reading_a_site_and_judging_a_mail_imports_nothing_heavy(made):
     assert done.stdout.split() == ["True"]
 
 
-UNKNOWN = """server: {zzzzzzzz: 1}
-listen: {zzzzzzzz: 1}
+UNKNOWN = """server: {zzzzzzzz: 1, tls: {zzzzzzzz: 1}}
+listen: {zzzzzzzz: 1, tls: {zzzzzzzz: 1}}
 routes:
   a:
     zzzzzzzz: 1

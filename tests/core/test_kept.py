@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailsync.core.guard import Objection
 from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
 from mailsync.core.merge import Merged
-from mailsync.core.model import Count, Mapped, Origin, Place, Problem, Records, Repository, Scope
+from mailsync.core.model import Count, Gaps, Mapped, Origin, Place, Problem, Records, Repository, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.core.plan import Action, Plan, Step
 from mailsync.core.summary import Applied, Context, Facts, Moving, Unfinished
@@ -46,6 +46,7 @@ mapped = st.builds(
     few(problems),
     few(problems),
     numbers,
+    st.just(Gaps()),
 )
 repositories = st.builds(Repository, texts, texts, texts, st.booleans())
 facts = st.builds(
@@ -98,10 +99,11 @@ def test_the_facts_of_a_run_come_back_as_they_were(value):
 
 def test_the_rows_of_a_report_are_not_kept():
     rows = Records(Scope("US01", "LTO"), ("slot",), ["000001L5"], [("secret",)], [1], [1], (Place("", ""),), [0])
-    read = Mapped("a.csv", "csv", "d", "", 1, 0, (), (rows,), (), ())
+    gaps = Gaps(((rows.scope, ("secret",)),), ())
+    read = Mapped("a.csv", "csv", "d", "", 1, 0, (), (rows,), (), (), 0, gaps)
     text = facts_to_json(Facts("r", "", "", mapped=(read,), merged=Merged(records=(rows,))))
     assert "secret" not in text
-    assert facts_from_json(text).mapped == (read._replace(records=()),)
+    assert facts_from_json(text).mapped == (read._replace(records=(), gaps=Gaps()),)
 
 
 @settings(max_examples=100, deadline=None)
@@ -125,3 +127,15 @@ def test_a_text_of_another_shape_is_a_value_error(text):
 def test_what_is_no_core_value_is_refused():
     with pytest.raises(TypeError, match="a set is not kept"):
         to_json((set(),))
+
+
+def test_what_was_kept_before_a_field_existed_has_its_default():
+    problem = Problem(Origin("m", "a.csv"), "off", "do this")
+    kept = json.loads(to_json(problem))
+    assert kept.pop() == "do this"
+    assert from_json(Problem, json.dumps(kept)) == problem._replace(hint="")
+    kept.pop()
+    with pytest.raises(ValueError, match="a kept Problem has 1 fields"):
+        from_json(Problem, json.dumps(kept))
+    with pytest.raises(ValueError, match="a kept Problem has 4 fields"):
+        from_json(Problem, json.dumps([*kept, "off", "do this", "more"]))

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailsync.core.guard import Objection
+from mailsync.core.inventory import Listing, Lists
 from mailsync.core.merge import Merged, merge
 from mailsync.core.model import Count, Mapped, Origin, Problem, Repository, Scope, Volume
 from mailsync.core.outcome import Change, Result, RowResult
@@ -68,6 +69,31 @@ def test_a_plan_the_server_accepted_is_counted_as_the_best_that_became_of_each_v
     assert [(one.volume, one.values) for one in summary.additions] == [
         (f"US01.LTO.{THREE}", (("description", "new"), ("slot", "3")))
     ]
+
+
+def test_a_volume_that_could_not_be_set_where_it_was_seen_is_one_problem_not_two():
+    steps = [step(ONE, Action.SEEN), step(ONE, Action.CONFIRM, "confirmed_repository")]
+    results = ((ONE, FORBIDDEN), (ONE, RowResult(Result.INVALID, "seen in OFFS, but should be in LIBR")))
+    found = told(facts(Applied(plan(*steps), results, 0, 0)))
+    assert [text.partition(": ")[2].startswith(f"volume US01.LTO.{ONE} not moved") for text in found] == [True]
+    confirmed = facts(Applied(plan(*steps), ((ONE, OK), (ONE, FORBIDDEN)), 8, 8))
+    assert ["not confirmed in OFFS" in text for text in told(confirmed)] == [True]
+
+
+def test_a_scope_that_its_guard_stops_leaves_the_others_done():
+    stops = Objection("max_share_moved", "too many", DISK)
+    rounds = (Applied(plan(step(TWO), scope=DISK), (), 0, 0), foreseen(plan(step(ONE))))
+    summary = summarise(facts(*rounds, objections=(stops,)))
+    assert summary.verdict is Verdict.PARTLY
+    assert [(str(one.scope), one.done, one.reason) for one in summary.states] == [
+        ("US01.3592", False, "refused: nothing was applied"),
+        ("US01.LTO", True, ""),
+    ]
+    assert (summary.counts.moved, summary.counts.pending, due("failure", summary)) == (1, 1, True)
+    whole = summarise(facts(*rounds, objections=(stops, stops._replace(scope=None))))
+    assert whole.verdict is Verdict.REFUSED
+    unreached = facts(rounds[0], Applied(plan(step(ONE)), (), 0, 0), objections=(stops,))
+    assert summarise(unreached).verdict is Verdict.FAILED
 
 
 def test_moves_are_listed_per_from_and_to_pair_by_volume():
@@ -340,7 +366,12 @@ held = st.dictionaries(
 @given(
     reports=st.lists(st.dictionaries(names, values, max_size=9), min_size=1, max_size=3),
     held=held,
-    rules=st.builds(PlanRules, st.booleans(), st.booleans(), st.sampled_from(["", "LIBR"]), st.just(())),
+    rules=st.builds(
+        PlanRules,
+        st.booleans(),
+        st.builds(Listing, st.sampled_from(["", "LIBR"]), st.booleans()).map(lambda one: Lists({"a.csv": one})),
+        st.just(()),
+    ),
     results=st.lists(st.sampled_from(Result), max_size=12),
     refused=st.integers(0, 3),
     reached=st.booleans(),

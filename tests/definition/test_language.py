@@ -45,6 +45,22 @@ def test_a_joined_column_that_is_missing_is_named(mapped):
     assert ["row" in problem.text for problem in found.problems] == [True]
 
 
+def test_a_volume_without_barcode_goes_by_its_media_id(mapped):
+    text = """
+fields:
+  volume: {join: [{column: barcode, optional: true}, {column: id}], extract: {regex: "^(?:-+ )?(\\\\S+)"}}
+"""
+    found = mapped(text, "id,barcode\nA00001,A00001L5\nA00002,\nA00003,---\n,")
+    assert [volume for records in found.records for volume in records.volumes] == ["A00001L5", "A00002", "A00003"]
+    assert [problem.text for problem in found.problems] == []
+
+
+def test_a_volume_may_not_be_joined_of_columns_that_may_all_be_missing(faults_of):
+    join = "[{column: a, optional: true}, {column: b, optional: true}]"
+    found = faults_of(f"claim: named\nfields: {{volume: {{join: {join}}}}}")
+    assert [one for one in found if "always there" in one], found
+
+
 def test_a_row_too_short_for_a_joined_column_is_a_problem(mapped):
     text = "table: {header: none}\nfields: {volume: {column: 1}, slot: {join: [{column: 2}, {column: 3}]}}"
     found = mapped(text, "A1,x,y\nA2,x")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailsync.definition.load import load_definition
-from mailsync.definition.samples import sample_differences
+from mailsync.definition.samples import expected_name, pair_samples, sample_differences
 from mailsync.tables.reader import read_table
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -74,3 +74,28 @@ def test_an_expected_file_that_is_off_is_told(differences, expected, said):
     found = differences(expected)
     assert len(found) == 1
     assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("sample", "expected"),
+    [
+        ("list.sample.txt", "list.expected.json"),
+        ("list.sample-two-pages.csv", "list.expected-two-pages.json"),
+        ("list.sample-x.tar.gz", "list.expected-x.json"),
+        ("list.sample", ""),
+        ("list.sample-.txt", ""),
+        ("list.sample-a_b.txt", ""),
+        ("list.samples.txt", ""),
+        ("lists.sample.txt", ""),
+        ("list.expected.json", ""),
+    ],
+)
+def test_a_samples_name_says_what_its_expected_file_is_called(sample, expected):
+    assert expected_name("list", sample) == expected
+
+
+def test_samples_are_paired_and_expected_files_without_one_are_told():
+    files = ["a.yaml", "a.sample-b.txt", "a.sample.txt", "a.expected-c.json", "a.expected.json", "ab.sample.txt"]
+    paired = pair_samples("a", files)
+    assert paired.samples == (("a.sample-b.txt", "a.expected-b.json"), ("a.sample.txt", "a.expected.json"))
+    assert paired.alone == ("a.expected-c.json",)

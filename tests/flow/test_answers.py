@@ -79,11 +79,12 @@ def test_an_inventory_says_where_volumes_are_and_sends_nobody(site):
     (operators,) = (reply for to, reply in found.items() if to != "courier@example.com")
     assert operators[0] == "[mailsync] done: US01.LTO 1 seen elsewhere, 2 alerts (nightly)"
     assert f"Seen in OFFS Offsite vault: 1 volume (US01.LTO), expected in LIBR Library {seen}" in operators[1]
-    assert f"{there} should be in OFFS and is not listed" in operators[1]
+    assert f"inventory.csv: volume US01.LTO.{there} is missing: it should be in OFFS and is not listed" in operators[1]
+    assert f"inventory.csv:2: volume US01.LTO.{seen} is unexpected in OFFS: it should be in LIBR" in operators[1]
     assert underway not in operators[1]
     assert seen not in found["courier@example.com"][1]
     again = report_mail(site, f"volume\n{seen}\n{underway}\n{there}\n".encode(), number=7, name="inventory.csv")
-    assert operator(site, 7, again)[0] == "[mailsync] done: US01.LTO 3 confirmed (nightly)"
+    assert operator(site, 7, again)[0] == "[mailsync] done: US01.LTO 2 confirmed (nightly)"
     places = [site.export()[name]["confirmed_repository"] for name in (seen, underway, there)]
     assert places == ["OFFS"] * 3
 
@@ -96,7 +97,7 @@ def test_a_mail_without_an_attachment_is_told_that_it_has_none(site):
     for name, value in message.items():
         if not name.lower().startswith(("content-", "mime-")):
             bare[name] = value
-    bare.set_content(f"volume,repository\n{NAMES[20]},OFFS\n")
+    bare.set_content(f"Please move {NAMES[20]} to OFFS.\n")
     subject, text = operator(site, 8, bare.as_bytes())
     assert subject == "[mailsync] refused: nothing could be read (nightly)"
     assert "the mail has no attachment that may be a report, and no definition claims its body" in text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -236,14 +238,23 @@ def test_drafts_of_killed_attempts_go_after_36_hours(tmp_path):
     assert [path.name for path in (tmp_path / "audit" / "tmp").iterdir()] == ["new"]
 
 
+def lose_journal(site):
+    for path in [*(site.folder / "state").glob("journal.db*"), *(site.folder / "audit").rglob("*:2,S")]:
+        path.unlink()
+
+
 def test_a_batch_id_used_by_a_lost_journal_makes_no_false_reply(site):
     """The journal is restored from before the run: the server knows the batch, and somebody changed a volume since."""
     mail = report_mail(site, extract([(NAMES[0], "OFFS"), (NAMES[1], "OFFS")]))
     with served(site):
         site.filter(mail)
         load(site, f"customer,media,volume,repository\nUS01,LTO,{NAMES[1]},LIBR\n".encode())
-        for path in [*(site.folder / "state").glob("journal.db*"), *(site.folder / "audit").rglob("*:2,S")]:
-            path.unlink()
+        lose_journal(site)
+        # As if the host had died before it answered anybody.
+        with closing(sqlite3.connect(site.folder / "state/server.db")) as store:
+            store.execute("DELETE FROM replied")
+            store.execute("UPDATE runs SET done = 0, until = 0")
+            store.commit()
         before = len(site.replies())
         assert site.filter(mail).returncode == 0
         assert place(site, NAMES[1]) == "OFFS"
@@ -251,6 +262,17 @@ def test_a_batch_id_used_by_a_lost_journal_makes_no_false_reply(site):
     reply = max((site.folder / "audit" / ".Replies" / "cur").iterdir()).read_bytes()
     assert f"[ ] {NAMES[1]}".encode() in reply
     assert f"[ ] {NAMES[0]}".encode() not in reply
+
+
+def test_a_mail_that_was_done_before_the_journal_was_lost_is_not_done_again(site):
+    mail = report_mail(site, extract([(NAMES[0], "OFFS"), (NAMES[1], "OFFS")]))
+    with served(site):
+        site.filter(mail)
+        load(site, f"customer,media,volume,repository\nUS01,LTO,{NAMES[1]},LIBR\n".encode())
+        lose_journal(site)
+        assert site.filter(mail).returncode == 0
+        assert place(site, NAMES[1]) == "LIBR"
+    assert len(site.replies()) == 1
 
 
 def test_a_mail_overtaken_by_a_newer_report_is_held_and_people_are_told(site):

@@ -7,7 +7,7 @@ import os
 import pytest
 from sites import Site, extract, library_csv, load, make_site, served, volume_names
 
-from mailsync.client.link import OvertakenError
+from mailsync.client.failures import OvertakenError
 from mailsync.config.definitions import load_definitions
 from mailsync.config.site import load_site
 from mailsync.core.errors import TemporaryError

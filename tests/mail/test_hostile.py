@@ -1,10 +1,13 @@
 """Any bytes are a mail: unpacked, or a clean problem, soon."""
 
+import bz2
 import gzip
+import lzma
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mailparts import tarred, tnef, tnef_file, uuencoded, zipped
 
 from mailsync.mail.headers import HeaderLimits, scan_headers
 from mailsync.mail.loop import OwnMarks
@@ -38,6 +41,22 @@ LINES = st.sampled_from(
         b"QUJD",
         b"=3D=",
         b"begin 644 a",
+        b"#86)C",
+        b"`",
+        b"end",
+        b"begin-base64 644 a",
+        b"====",
+        b"Content-Type: text/plain; format=flowed; delsp=yes",
+        b"> a line that is long enough to have been wrapped by whoever quoted it now ",
+        b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64",
+        b"RnJvbTogYQpNSU1FLVZlcnNpb246IDEuMAoKeAo=",
+        b"Content-Type: text/html",
+        b"Content-Type: multipart/alternative; boundary=A",
+        b"BZh91AY&SY",
+        b"\xfd7zXZ\x00",
+        b"\x78\x9f\x3e\x22\x01\x00",
+        b"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         b"--A",
         b"--A--",
         b"--B",
@@ -64,7 +83,7 @@ MAILS = st.lists(LINES | st.binary(max_size=8), max_size=40).flatmap(
 
 @given(MAILS | st.binary(max_size=500))
 @example(b"Content-Type: multipart/mixed; boundary=A\n\n--A\nContent-Type: multipart/mixed; boundary=B\n\nx\n--A--\n")
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_any_bytes_are_unpacked_or_a_clean_problem(mail):
     found = unpack(mail, UnpackLimits())
     assert isinstance(found, Unpacked)
@@ -75,6 +94,28 @@ def test_any_bytes_are_unpacked_or_a_clean_problem(mail):
         assert text.isprintable()
         assert "/" not in text.replace("!/", "") or "://" not in text
     assert found == unpack(mail, UnpackLimits())
+
+
+_CSV = b"volume,repository\r\nA00001,OFFS\r\n"
+_FORMS = [
+    gzip.compress(_CSV, mtime=0),
+    bz2.compress(_CSV),
+    lzma.compress(_CSV),
+    zipped(("a.csv", _CSV)),
+    tarred(("a.csv", _CSV)),
+    tnef(*tnef_file(_CSV)),
+    uuencoded(_CSV),
+]
+
+
+@given(st.sampled_from(_FORMS), st.lists(st.tuples(st.integers(0, 10**6), st.binary(max_size=4)), max_size=4))
+@settings(max_examples=400, deadline=None)
+def test_a_damaged_form_is_a_clean_problem_or_an_attachment(form, changes):
+    damaged = bytearray(form)
+    for at, new in changes:
+        damaged[at % (len(damaged) + 1) : at % (len(damaged) + 1) + len(new)] = new
+    found = unpack(b"Content-Type: text/csv; name=a\n\n" + bytes(damaged), UnpackLimits())
+    assert len(found.attachments) + len(found.problems) + len(found.notes) >= bool(damaged)
 
 
 @given(MAILS | st.binary(max_size=500), st.text(max_size=60))

@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import io
 import quopri
 import random
 import tracemalloc
@@ -11,40 +10,12 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from mailparts import CSV, base64_leaf, file, forward, leaf, multipart, zipped
 
 from mailsync.mail.unpack import UnpackLimits, unpack
 
-CSV = b"volume,repository\r\n000001L4,Offsite\r\n"
 LIMITS = UnpackLimits()
 SAMPLES = Path(__file__).resolve().parents[1] / "definition" / "samples"
-
-
-def _multipart(*parts, kind="mixed", end="--XX--\n"):
-    head = f"From: a@example.com\nMIME-Version: 1.0\nContent-Type: multipart/{kind}; boundary=XX\n\n"
-    return head.encode() + b"".join(b"--XX\n" + part + b"\n" for part in parts) + end.encode()
-
-
-def _part(content, *fields, encoding=""):
-    head = "".join(
-        f"{field}\n" for field in (*fields, *([f"Content-Transfer-Encoding: {encoding}"] if encoding else ()))
-    )
-    return head.encode() + b"\n" + content
-
-
-def _base64(content, *fields):
-    return _part(base64.encodebytes(content), *fields, encoding="base64")
-
-
-def _file(content, name="a.csv"):
-    return _base64(content, f'Content-Disposition: attachment; filename="{name}"')
-
-
-def _zip(*files, method=zipfile.ZIP_DEFLATED):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive:
-        for name, content in files:
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def _paths(mail, limits=LIMITS):
@@ -63,16 +34,16 @@ def _problem(mail, limits=LIMITS):
 @pytest.mark.parametrize(
     "part",
     [
-        _base64(CSV),
-        _part(quopri.encodestring(CSV).replace(b"\r\n", b"=0D=0A=\n"), encoding="quoted-printable"),
-        _part(CSV),
-        _part(CSV, encoding="7bit"),
-        _part(CSV, encoding="8BIT "),
-        _part(CSV, encoding="binary"),
+        base64_leaf(CSV),
+        leaf(quopri.encodestring(CSV).replace(b"\r\n", b"=0D=0A=\n"), encoding="quoted-printable"),
+        leaf(CSV),
+        leaf(CSV, encoding="7bit"),
+        leaf(CSV, encoding="8BIT "),
+        leaf(CSV, encoding="binary"),
     ],
 )
 def test_each_transfer_encoding_gives_the_bytes_that_were_sent(part):
-    mail = _multipart(b"Content-Type: text/csv; name=a.csv\n" + part)
+    mail = multipart(b"Content-Type: text/csv; name=a.csv\n" + part)
     (found,) = unpack(mail, LIMITS).attachments
     assert (found.path, found.content, found.content_type, found.depth, found.body) == (
         "a.csv",
@@ -86,11 +57,11 @@ def test_each_transfer_encoding_gives_the_bytes_that_were_sent(part):
 @pytest.mark.parametrize("charset", ["utf-8-sig", "utf-16", "latin-1", "cp437"])
 def test_charsets_are_left_to_the_tables_byte_for_byte(charset):
     content = "volume,repository\r\n000001L4,Tresör\r\n".encode(charset)
-    for part in (_base64(content), _part(content, encoding="8bit")):
+    for part in (base64_leaf(content), leaf(content, encoding="8bit")):
         if charset == "utf-16" and b"base64" not in part:
             continue  # UTF-16 has line ends of its own and travels encoded
         (found,) = unpack(
-            _multipart(b'Content-Type: text/plain; charset="Mine"; name=a.csv\n' + part), LIMITS
+            multipart(b'Content-Type: text/plain; charset="Mine"; name=a.csv\n' + part), LIMITS
         ).attachments
         assert (found.content, found.charset) == (content, "mine")
 
@@ -101,30 +72,21 @@ def test_the_text_body_is_an_extract_of_its_own():
 
 
 def test_text_around_an_attachment_and_an_empty_body_are_told_apart():
-    parts = (_part(b"hello"), _file(CSV), _part(b" \r\n", "Content-Type: text/plain"), _part(b"bye"))
-    assert _paths(_multipart(*parts)) == ["(body)", "a.csv", "(body) (3)"]
-    assert [one.content for one in unpack(_multipart(*parts), LIMITS).attachments if one.body] == [b"hello", b"bye"]
-
-
-def test_html_that_repeats_the_body_is_ignored_and_html_alone_is_the_body():
-    html = _part(b"<p>x</p>", "Content-Type: text/html")
-    both = unpack(_multipart(_part(b"x"), html, kind="alternative"), LIMITS)
-    assert [(one.path, one.content_type) for one in both.attachments] == [("(body)", "text/plain")]
-    alone = unpack(_multipart(html), LIMITS)
-    assert [(one.path, one.content_type, one.body) for one in alone.attachments] == [("(body)", "text/html", True)]
-    assert (alone.problems, alone.notes) == ((), ())
+    parts = (leaf(b"hello"), file(CSV), leaf(b" \r\n", "Content-Type: text/plain"), leaf(b"bye"))
+    assert _paths(multipart(*parts)) == ["(body)", "a.csv", "(body) (3)"]
+    assert [one.content for one in unpack(multipart(*parts), LIMITS).attachments if one.body] == [b"hello", b"bye"]
 
 
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.sample.*")), ids=lambda path: path.name)
 def test_every_kind_of_report_comes_through_a_mail_whole(sample):
-    found = unpack(_multipart(_part(b"hello"), _file(sample.read_bytes(), sample.name)), LIMITS)
+    found = unpack(multipart(leaf(b"hello"), file(sample.read_bytes(), sample.name)), LIMITS)
     assert [(one.path, one.content) for one in found.attachments[1:]] == [(sample.name, sample.read_bytes())]
     assert (found.problems, found.notes) == ((), ())
 
 
 def test_an_archive_that_claims_to_be_a_workbook_is_bounded_like_any_other():
-    many = _zip(("[Content_Types].xml", b""), ("xl/workbook.xml", b""), *((f"{n}", b"") for n in range(300)))
-    assert "archive_members" in _problem(_multipart(_file(many, "a.xlsx"))).text
+    many = zipped(("[Content_Types].xml", b""), ("xl/workbook.xml", b""), *((f"{n}", b"") for n in range(300)))
+    assert "archive_members" in _problem(multipart(file(many, "a.xlsx"))).text
 
 
 # The traps of mail-parser 4.8, one by one.
@@ -133,14 +95,14 @@ def test_an_archive_that_claims_to_be_a_workbook_is_bounded_like_any_other():
 @pytest.mark.parametrize(
     ("part", "path"),
     [
-        (_part(CSV, "Content-Type: text/csv"), "part-2.csv"),
-        (_base64(gzip.compress(CSV, mtime=0), "Content-Type: application/octet-stream"), "part-2!/part-2"),
-        (_base64(gzip.compress(CSV, mtime=0), "Content-Type: application/gzip"), "part-2.gz!/part-2"),
-        (_base64(CSV, "Content-Type: application/octet-stream", "Content-Disposition: attachment"), "part-2"),
+        (leaf(CSV, "Content-Type: text/csv"), "part-2.csv"),
+        (base64_leaf(gzip.compress(CSV, mtime=0), "Content-Type: application/octet-stream"), "part-2!/part-2"),
+        (base64_leaf(gzip.compress(CSV, mtime=0), "Content-Type: application/gzip"), "part-2.gz!/part-2"),
+        (base64_leaf(CSV, "Content-Type: application/octet-stream", "Content-Disposition: attachment"), "part-2"),
     ],
 )
 def test_a_part_without_name_and_disposition_is_found_and_called_the_same_each_time(part, path):
-    mail = _multipart(_part(b"hello"), part)
+    mail = multipart(leaf(b"hello"), part)
     assert _contents(mail) == {"(body)": b"hello", path: CSV}
     assert unpack(mail, LIMITS) == unpack(mail, LIMITS)
 
@@ -148,7 +110,7 @@ def test_a_part_without_name_and_disposition_is_found_and_called_the_same_each_t
 @pytest.mark.parametrize("cut", [1, 2, 3, 5, 6])
 def test_truncated_base64_is_a_problem_and_nothing_of_it_is_read(cut):
     text = base64.b64encode(CSV)[: -4 - cut]
-    mail = _multipart(_part(text, "Content-Type: text/csv; name=a.csv", encoding="base64"))
+    mail = multipart(leaf(text, "Content-Type: text/csv; name=a.csv", encoding="base64"))
     if len(text) % 4:
         assert _problem(mail).text == "its base64 is cut off"
         assert _paths(mail) == []
@@ -156,13 +118,13 @@ def test_truncated_base64_is_a_problem_and_nothing_of_it_is_read(cut):
 
 @pytest.mark.parametrize("junk", [b"!", b"\x00", b"_______\nThe list's footer\n", b"\xe4", b"AAAA"])
 def test_junk_in_or_after_base64_is_a_problem(junk):
-    mail = _multipart(_part(base64.b64encode(b"12345") + junk, "Content-Type: text/csv; name=a.csv", encoding="base64"))
+    mail = multipart(leaf(base64.b64encode(b"12345") + junk, "Content-Type: text/csv; name=a.csv", encoding="base64"))
     assert _problem(mail).text.startswith("its base64 is")
     assert _paths(mail) == []
 
 
 def test_a_mail_that_ends_within_an_attachment_is_a_problem_of_that_attachment_only():
-    mail = _multipart(_file(CSV, "first.csv"), _file(CSV * 100, "second.csv"))
+    mail = multipart(file(CSV, "first.csv"), file(CSV * 100, "second.csv"))
     cut = mail[: len(mail) - 2_000]
     cut = cut[: cut.rfind(b"\n") + 1]  # a whole number of base64 groups: only the missing boundary tells
     assert _paths(cut) == ["first.csv"]
@@ -173,34 +135,23 @@ def test_a_mail_that_ends_within_an_attachment_is_a_problem_of_that_attachment_o
 
 def test_a_sloppy_inner_multipart_is_read_when_the_outer_one_is_closed():
     inner = b"Content-Type: multipart/mixed; boundary=YY\n\n--YY\nContent-Type: text/csv; name=a.csv\n\n" + CSV
-    assert _paths(_multipart(inner)) == ["a.csv"]
+    assert _paths(multipart(inner)) == ["a.csv"]
 
 
 def test_repeated_and_absent_fields_do_not_matter():
-    part = _part(CSV, "Content-Type: text/csv; name=a.csv", "Content-Type: application/pdf", "Content-Disposition:")
-    assert _paths(_multipart(part)) == ["a.csv"]
-
-
-def _forward(inner, *fields):
-    return _part(inner, "Content-Type: message/rfc822", *fields)
+    part = leaf(CSV, "Content-Type: text/csv; name=a.csv", "Content-Type: application/pdf", "Content-Disposition:")
+    assert _paths(multipart(part)) == ["a.csv"]
 
 
 def test_attachments_of_forwarded_mails_know_their_depth():
-    once = _multipart(_part(b"see below"), _forward(_multipart(_file(CSV)).replace(b"XX", b"YY")))
-    twice = _multipart(_forward(once.replace(b"XX", b"ZZ"), 'Content-Disposition: attachment; filename="Fwd.eml"'))
+    once = multipart(leaf(b"see below"), forward(multipart(file(CSV)).replace(b"XX", b"YY")))
+    twice = multipart(forward(once.replace(b"XX", b"ZZ"), 'Content-Disposition: attachment; filename="Fwd.eml"'))
     assert [(one.path, one.depth) for one in unpack(once, LIMITS).attachments] == [("(body)", 0), ("part-2!/a.csv", 1)]
     assert [(one.path, one.depth) for one in unpack(twice, LIMITS).attachments] == [
         ("Fwd.eml!/(body)", 1),
         ("Fwd.eml!/part-3!/a.csv", 2),
     ]
     assert "depth: 1" in _problem(twice, LIMITS._replace(depth=1)).text
-
-
-def test_a_forwarded_mail_in_base64_is_a_problem():
-    mail = _multipart(
-        _part(base64.encodebytes(_multipart(_file(CSV))), "Content-Type: message/rfc822", encoding="base64")
-    )
-    assert _problem(mail).text == "it is a mail in base64, which is not read"
 
 
 @pytest.mark.parametrize(
@@ -223,11 +174,11 @@ def test_a_forwarded_mail_in_base64_is_a_problem():
     ],
 )
 def test_names_are_decoded_and_made_fit_to_be_shown(fields, path):
-    assert _paths(_multipart(_part(CSV, *[fields]))) == [path]
+    assert _paths(multipart(leaf(CSV, *[fields]))) == [path]
 
 
 def test_the_same_name_twice_is_told_apart():
-    assert _paths(_multipart(_file(CSV), _file(CSV), _file(CSV, "b"), _file(CSV, "b"))) == [
+    assert _paths(multipart(file(CSV), file(CSV), file(CSV, "b"), file(CSV, "b"))) == [
         "a.csv",
         "a (2).csv",
         "b",
@@ -236,28 +187,24 @@ def test_the_same_name_twice_is_told_apart():
 
 
 def test_an_unknown_transfer_encoding_is_taken_as_it_is_and_noted():
-    found = unpack(_multipart(_part(CSV, "Content-Type: text/csv; name=a.csv", encoding="utf-8")), LIMITS)
+    found = unpack(multipart(leaf(CSV, "Content-Type: text/csv; name=a.csv", encoding="utf-8")), LIMITS)
     assert [one.content for one in found.attachments] == [CSV]
     assert [note.text for note in found.notes] == ['the transfer encoding "utf-8" is unknown; taken as it is']
 
 
-def test_a_uuencoded_part_and_a_multipart_without_boundary_are_problems():
-    assert (
-        "uuencoded" in _problem(_multipart(_part(b"begin 644 a", "Content-Type: text/x", encoding="x-uuencode"))).text
-    )
-    mail = b"Content-Type: multipart/mixed\n\n--XX\n\nx\n--XX--\n"
-    assert "boundary is missing" in _problem(mail).text
+def test_a_multipart_without_boundary_is_a_problem():
+    assert "boundary is missing" in _problem(b"Content-Type: multipart/mixed\n\n--XX\n\nx\n--XX--\n").text
 
 
 # Archives.
 
 
 def test_gzip_and_zip_are_told_by_content_and_their_files_have_paths():
-    mail = _multipart(
-        _file(gzip.compress(CSV, mtime=0), "a.csv.gz"),
-        _file(gzip.compress(CSV, mtime=0) + gzip.compress(CSV) + bytes(64), "mislabelled.csv"),
-        _file(_zip(("b.csv", CSV), ("dir/b.csv", CSV), ("dir/", b"")), "lists.zip"),
-        _file(_zip(("inner.zip", _zip(("c.csv", CSV)))), "outer.bin"),
+    mail = multipart(
+        file(gzip.compress(CSV, mtime=0), "a.csv.gz"),
+        file(gzip.compress(CSV, mtime=0) + gzip.compress(CSV) + bytes(64), "mislabelled.csv"),
+        file(zipped(("b.csv", CSV), ("dir/b.csv", CSV), ("dir/", b"")), "lists.zip"),
+        file(zipped(("inner.zip", zipped(("c.csv", CSV)))), "outer.bin"),
     )
     assert _contents(mail) == {
         "a.csv.gz!/a.csv": CSV,
@@ -269,7 +216,7 @@ def test_gzip_and_zip_are_told_by_content_and_their_files_have_paths():
 
 
 def _encrypted_zip():
-    data = bytearray(_zip(("a.csv", CSV)))
+    data = bytearray(zipped(("a.csv", CSV)))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(signature) + offset] |= 1
     return bytes(data)
@@ -284,11 +231,11 @@ def _damaged(data):
     ("content", "text", "hint"),
     [
         (_encrypted_zip(), "it is encrypted", "send it without a password"),
-        (_damaged(_zip(("a.csv", CSV * 50))), "it is damaged or cut off", "send it again"),
-        (_zip(("a.csv", CSV * 50))[:-30], "the archive is damaged or cut off", "send it again"),
-        (_zip(("a.csv", CSV), method=zipfile.ZIP_LZMA), "its compression method is not read", "ordinary zip"),
-        (_zip(("[Content_Types].xml", b""), ("word/document.xml", b"")), "it is an Office file", "as CSV"),
-        (_zip(("mimetype", b"application/vnd.oasis.opendocument.text"), ("content.xml", b"")), "it is an Off", "CSV"),
+        (_damaged(zipped(("a.csv", CSV * 50))), "it is damaged or cut off", "send it again"),
+        (zipped(("a.csv", CSV * 50))[:-30], "the archive is damaged or cut off", "send it again"),
+        (zipped(("a.csv", CSV), method=zipfile.ZIP_LZMA), "its compression method is not read", "ordinary zip"),
+        (zipped(("[Content_Types].xml", b""), ("word/document.xml", b"")), "it is an Office file", "as CSV"),
+        (zipped(("mimetype", b"application/vnd.oasis.opendocument.text"), ("content.xml", b"")), "it is an Off", "CSV"),
         (gzip.compress(CSV * 50, mtime=0)[:-10], "the gzip file is cut off", "send it again"),
         (gzip.compress(CSV, mtime=0)[:-6] + b"abcdef", "the gzip file is damaged", "send it again"),
         (gzip.compress(CSV, mtime=0) + b"\x00x", "the gzip file is damaged", "send it again"),
@@ -296,15 +243,15 @@ def _damaged(data):
     ],
 )
 def test_an_archive_is_read_whole_or_is_a_problem(content, text, hint):
-    mail = _multipart(_file(content, "a.bin"))
+    mail = multipart(file(content, "a.bin"))
     problem = _problem(mail)
     assert (problem.text.startswith(text), hint in problem.hint) == (True, True), problem
     assert _paths(mail) == []
 
 
 def test_one_bad_file_of_an_archive_does_not_hide_the_good_one():
-    data = _zip(("a.csv", CSV * 50), ("b.csv", CSV))
-    mail = _multipart(_file(_damaged(data), "a.zip"))
+    data = zipped(("a.csv", CSV * 50), ("b.csv", CSV))
+    mail = multipart(file(_damaged(data), "a.zip"))
     assert _paths(mail) == ["a.zip!/b.csv"]
     assert _problem(mail).origin.attachment == "a.zip!/a.csv"
 
@@ -314,11 +261,11 @@ def test_one_bad_file_of_an_archive_does_not_hide_the_good_one():
 
 @pytest.mark.parametrize(
     "content",
-    [gzip.compress(bytes(50_000_000)), _zip(("bomb.csv", bytes(50_000_000)))],
+    [gzip.compress(bytes(50_000_000)), zipped(("bomb.csv", bytes(50_000_000)))],
     ids=["gzip", "zip"],
 )
 def test_a_bomb_stops_at_its_ratio_and_costs_no_more_memory(content):
-    mail = _multipart(_file(content, "bomb.gz"))
+    mail = multipart(file(content, "bomb.gz"))
     tracemalloc.start()
     try:
         problem = _problem(mail)
@@ -330,7 +277,7 @@ def test_a_bomb_stops_at_its_ratio_and_costs_no_more_memory(content):
 
 
 def test_a_zip_that_lies_about_sizes_and_shares_data_stops_at_what_the_mail_may_unfold_to():
-    mail = _multipart(*(_file(_zip(*((f"{number}.csv", bytes(900_000)) for number in range(5)))) for _ in range(2)))
+    mail = multipart(*(file(zipped(*((f"{number}.csv", bytes(900_000)) for number in range(5)))) for _ in range(2)))
     found = unpack(mail, LIMITS._replace(mail_unpacked=5_000_000))
     assert sum(len(one.content) for one in found.attachments) <= 5_000_000
     assert {problem.text for problem in found.problems} == {
@@ -343,15 +290,15 @@ def test_gzip_streams_after_each_other_are_one_file_whatever_their_sizes(sizes):
     streams = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
     packed = b"".join(gzip.compress(stream, mtime=0) for stream in streams)
     for padding in (b"", bytes(512)):
-        assert _contents(_multipart(_file(packed + padding, "a.gz"))) == {"a.gz!/a": b"".join(streams)}
+        assert _contents(multipart(file(packed + padding, "a.gz"))) == {"a.gz!/a": b"".join(streams)}
 
 
 def test_the_ratio_is_of_what_the_archive_has_and_not_of_what_its_directory_claims():
     noise = random.Random(1).randbytes(500_000)
-    data = bytearray(_zip(("bomb.csv", bytes(50_000_000)), ("noise.csv", noise)))
+    data = bytearray(zipped(("bomb.csv", bytes(50_000_000)), ("noise.csv", noise)))
     entry = data.index(b"PK\x01\x02")
     data[entry + 20 : entry + 24] = (450_000).to_bytes(4, "little")
-    problem = _problem(_multipart(_file(bytes(data), "bomb.zip")))
+    problem = _problem(multipart(file(bytes(data), "bomb.zip")))
     assert problem.origin.attachment == "bomb.zip!/bomb.csv"
     # Some versions of zipfile compare the claim with the room themselves.
     assert problem.text in (
@@ -361,22 +308,22 @@ def test_the_ratio_is_of_what_the_archive_has_and_not_of_what_its_directory_clai
 
 
 def test_archives_within_archives_share_one_budget_of_members():
-    inner = _zip(*((f"{number}.csv", b"") for number in range(150)))
-    outer = _zip(*((f"{number}.zip", inner) for number in range(150)))
-    found = unpack(_multipart(_file(outer), _file(outer)), LIMITS)
+    inner = zipped(*((f"{number}.csv", b"") for number in range(150)))
+    outer = zipped(*((f"{number}.zip", inner) for number in range(150)))
+    found = unpack(multipart(file(outer), file(outer)), LIMITS)
     assert len(found.attachments) == 0
     assert {problem.text for problem in found.problems[:100]} == {
         "the mail's archives have more files than archive_members: 200"
     }
-    folders = _multipart(*[_file(_zip(*((f"{number}/", b"") for number in range(150))), "a.zip")] * 2)
+    folders = multipart(*[file(zipped(*((f"{number}/", b"") for number in range(150))), "a.zip")] * 2)
     assert "archive_members: 200" in _problem(folders).text
-    singles = _multipart(*[_file(gzip.compress(CSV, mtime=0), "a.gz")] * 3)
+    singles = multipart(*[file(gzip.compress(CSV, mtime=0), "a.gz")] * 3)
     assert len(_paths(singles, LIMITS._replace(archive_members=2))) == 2
 
 
 def test_problems_and_notes_of_a_mail_are_listed_up_to_a_bound_and_then_counted():
-    broken = _part(b"%PDF-1.7", "Content-Type: application/pdf; name=a.pdf", "Content-Transfer-Encoding: strange")
-    found = unpack(_multipart(*[broken] * 150), LIMITS)
+    broken = leaf(b"%PDF-1.7", "Content-Type: application/pdf; name=a.pdf", "Content-Transfer-Encoding: strange")
+    found = unpack(multipart(*[broken] * 150), LIMITS)
     for listed in (found.problems, found.notes):
         assert len(listed) == 101
         assert str(listed[-1]).startswith("and 50 more attachments ")
@@ -400,37 +347,20 @@ def test_a_forwarded_mail_with_a_long_header_is_read_under_all_of_it(announced):
     padding = b"".join(b"X-Pad-%d: %s\n" % (number, b"a" * 900) for number in range(120))
     inner = b"Subject: x\n" + padding + b"Content-Type: text/csv; name=a.csv\n\n" + CSV * 5_000
     kind = "mixed" if announced else "digest"
-    assert _contents(_multipart(announced + b"\n" + inner, kind=kind)) == {"part-1!/a.csv": CSV * 5_000}
+    assert _contents(multipart(announced + b"\n" + inner, kind=kind)) == {"part-1!/a.csv": CSV * 5_000}
 
 
 def test_no_field_of_a_long_header_escapes_the_limit_on_fields():
     padding = b"".join(b"X-Pad-%d: %s\n" % (number, b"a" * 900) for number in range(5_001))
-    mail = _multipart(padding + b"Content-Type: text/csv; name=a.csv\n\n" + CSV)
+    mail = multipart(padding + b"Content-Type: text/csv; name=a.csv\n\n" + CSV)
     assert "part_fields: 5000" in _problem(mail).text
 
 
 def test_decoded_attachments_count_towards_what_the_mail_may_unfold_to():
-    mail = _multipart(_file(CSV * 10, "1.csv"), _file(CSV * 10, "2.csv"))
+    mail = multipart(file(CSV * 10, "1.csv"), file(CSV * 10, "2.csv"))
     limits = LIMITS._replace(mail_unpacked=len(CSV) * 15)
     assert _paths(mail, limits) == ["1.csv"]
     assert "mail_unpacked" in _problem(mail, limits).text
-
-
-@pytest.mark.parametrize(
-    ("limit", "mail"),
-    [
-        ({"parts": 3}, _multipart(*[_file(CSV)] * 3)),
-        ({"part_fields": 5}, _multipart(_part(CSV, *["X: y"] * 4))),
-        ({"mail_lines": 10}, b"A: b\n" + b"x\n" * 10),
-        ({"archive_members": 2}, _multipart(_file(_zip(*((f"{number}", CSV) for number in range(3)))))),
-        ({"archive_depth": 1}, _multipart(_file(_zip(("a.zip", _zip(("b.csv", CSV))))))),
-        ({"depth": 0}, _multipart(_forward(b"Subject: x\n\n" + CSV))),
-    ],
-)
-def test_each_limit_is_named_by_the_problem_of_a_mail_beyond_it(limit, mail):
-    ((name, value),) = limit.items()
-    assert f"{name}: {value}" in _problem(mail, LIMITS._replace(**limit)).text
-    assert unpack(mail, LIMITS._replace(**{name: value + 3})).problems == ()
 
 
 def _nested(levels):
@@ -453,24 +383,6 @@ def test_a_structure_field_that_is_slow_to_read_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("content", "fields", "word"),
-    [
-        (b"%PDF-1.7 ...", "Content-Type: text/csv; name=a.csv", "PDF"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1..", "Content-Type: application/x; name=a.msg", "Outlook"),
-        (b"\x78\x9f\x3e\x22..", "Content-Type: application/ms-tnef; name=winmail.dat", "winmail.dat"),
-        (b"7z\xbc\xaf\x27\x1c..", "Content-Type: application/x; name=a.7z", "7z"),
-        (b"-----BEGIN PGP MESSAGE-----\n", "Content-Type: application/octet-stream", "encrypted"),
-        (b"0\x82\x01", "Content-Type: application/pkcs7-mime; smime-type=enveloped-data", "encrypted"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(50_000), 'Content-Type: image/png; name="scan.png"', "picture"),
-    ],
-)
-def test_what_cannot_be_read_is_a_problem_that_says_what_to_send(content, fields, word):
-    problem = _problem(_multipart(_file(CSV), _base64(content, fields)))
-    assert word in problem.text
-    assert problem.hint.startswith(("send", "let the sender"))
-
-
-@pytest.mark.parametrize(
     ("content", "fields"),
     [
         (b"\x89PNG\r\n\x1a\n" + bytes(50_000), "Content-Type: image/png\nContent-ID: <logo>"),
@@ -482,14 +394,14 @@ def test_what_cannot_be_read_is_a_problem_that_says_what_to_send(content, fields
     ],
 )
 def test_logos_signatures_and_litter_are_left_out_with_a_note(content, fields):
-    found = unpack(_multipart(_file(CSV), _base64(content, fields)), LIMITS)
+    found = unpack(multipart(file(CSV), base64_leaf(content, fields)), LIMITS)
     assert ([one.path for one in found.attachments], found.problems) == (["a.csv"], ())
     assert len(found.notes) == 1
     assert found.notes[0].text.endswith("was left out")
 
 
 def test_a_list_that_begins_like_a_bitmap_is_a_list():
-    assert _paths(_multipart(_file(b"BMR,slot\r\n1,2\r\n"))) == ["a.csv"]
+    assert _paths(multipart(file(b"BMR,slot\r\n1,2\r\n"))) == ["a.csv"]
 
 
 def test_a_mail_as_programs_write_it_is_read():
@@ -504,7 +416,7 @@ def test_a_mail_as_programs_write_it_is_read():
 
 def test_a_big_attachment_costs_little_more_than_itself():
     content = CSV * 200_000
-    mail = _multipart(_file(content))
+    mail = multipart(file(content))
     tracemalloc.start()
     try:
         (found,) = unpack(mail, LIMITS).attachments

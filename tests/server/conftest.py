@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from listening import KEY, RING, Served, Talker
+from listening import TOKEN as LOGIN
 from postgres import Cluster
 from served import Site
 from sites import free_port as find_port
 
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
-from mailsync.server.access import Access
+from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.admission import Limits
+from mailsync.server.ring import RingFile
 from mailsync.server.store import LoadRow, Principal, Store
 from mailsync.server.stores import open_url
+from mailsync.wire.keys import Token, format_ring, with_key
 from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
@@ -100,7 +105,7 @@ def make_batch(library: Store) -> Callable[..., Batch]:
     """Makes a batch of operations against the library as it stands, unless it is told otherwise."""
 
     def make(*operations: Operation, **changes: object) -> Batch:
-        at = library.scopes()[0]
+        at = library.scopes(ADMINISTRATOR)[0]
         batch = Batch(
             id=b"batch-0000000001",
             run=b"r" * 32,
@@ -127,3 +132,37 @@ def move() -> Callable[..., Operation]:
         return Operation(Change.UPDATE, volume, tuple(said), tuple(said.values()), 1, 7, 8)
 
     return make
+
+
+@pytest.fixture
+def ring_path(tmp_path):
+    path = tmp_path / "ring"
+    path.write_text(format_ring(with_key(RING, KEY)))
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def serve(library, ring_path) -> Iterator[Callable[..., Served]]:
+    running: list[Served] = []
+
+    def start(outside=None, **limits: float) -> Served:
+        running.append(Served(library, RingFile(ring_path), Limits(**limits), outside))
+        return running[-1]
+
+    yield start
+    for served in running:
+        served.stop()
+
+
+@pytest.fixture
+def talk() -> Iterator[Callable[..., Talker]]:
+    talking: list[Talker] = []
+
+    def start(served: Served, token: Token | None = LOGIN) -> Talker:
+        talking.append(Talker(served, token))
+        return talking[-1]
+
+    yield start
+    for talker in talking:
+        talker.socket.close()

@@ -8,12 +8,17 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Result
 from mailsync.server.access import GROUP_KIND, USER_KIND, Access, Grant, is_filter, matches, parse_grant
-from mailsync.server.administration import PASSWORD, TOKEN, Login
-from mailsync.server.store import LoadRow, Principal, RequestError
+from mailsync.server.administration import PASSWORD
+from mailsync.server.pages import PageCache
+from mailsync.server.store import YOURS, LoadRow, Principal, RequestError
+from mailsync.wire.compression import Method
 from mailsync.wire.errors import Code
-from mailsync.wire.scram import make_verifier
+from mailsync.wire.messages import Sync
+from mailsync.wire.passwords import DEFAULT, MD5, OF_TOKENS
+from mailsync.wire.scram import make_verifier, verifier_of
 
 HASH = b"h" * 32
+RUN, HOLDER = b"r" * 32, b"h" * 16
 NOWHERE = Scope(CustomerId("ZZ01"), MediaId("LTO"))
 VERIFIER = make_verifier(b"u" * 32, b"v" * 16)
 
@@ -81,14 +86,14 @@ class TestGrants:
         assert told == unknown.replace(str(NOWHERE), str(scope))
         refused(Code.NO_SUCH_SCOPE, library.stats, scope, user="guest")
         refused(Code.NO_SUCH_SCOPE, library.apply, make_batch(move("A1", "OFFS")), HASH, guest, 5)
-        assert library.scopes(user="guest") == ()
+        assert library.scopes("guest") == ()
         assert library.batches(scope) == ()
 
     def test_read_follows_and_does_not_write(self, library, guest, scope, make_batch, move):
         self.grant(library, Access.READ)
         assert len(library.sync(scope, Cursor(), 0, 10, user="guest").rows) == 9
         assert library.stats(scope, user="guest").volumes == 9
-        assert [one.scope for one in library.scopes(user="guest")] == [scope]
+        assert [one.scope for one in library.scopes("guest")] == [scope]
         refused(Code.FORBIDDEN, library.apply, make_batch(move("A1", "OFFS")), HASH, guest, 5)
 
     def test_a_grant_is_for_the_customers_its_filter_names(self, library, guest, scope, make_batch, move):
@@ -143,7 +148,46 @@ class TestGrants:
         library.revoke_token("guest", 3)
         refused(Code.FORBIDDEN, library.sync, scope, Cursor(), 0, 10, user="guest")
         refused(Code.FORBIDDEN, library.apply, make_batch(move("A1", "OFFS")), HASH, guest, 5)
-        assert library.scopes(user="guest") == ()
+        refused(Code.FORBIDDEN, library.scopes, "guest")
+
+    def test_a_run_is_lent_to_whoever_may_write_anywhere(self, library, guest):
+        calls = (
+            (library.begin_run, RUN, HOLDER, 5),
+            (library.renew_run, RUN, HOLDER, 5),
+            (library.mark_replied, RUN, HOLDER, "operator", 5),
+            (library.end_run, RUN, HOLDER, 5),
+        )
+        for access in (Access.NONE, Access.READ):
+            if access:
+                self.grant(library, access)
+            for call, *arguments in calls:
+                refused(Code.FORBIDDEN, call, *arguments, user=guest.user)
+        self.grant(library, Access.WRITE, "ZZ*")
+        assert library.begin_run(RUN, HOLDER, 5, guest.user).state == YOURS
+        library.revoke_token("guest", 6)
+        refused(Code.FORBIDDEN, library.renew_run, RUN, HOLDER, 7, user=guest.user)
+
+    def test_of_a_runs_batches_those_are_listed_that_the_user_may_read(self, library, guest, scope, make_batch):
+        batch = make_batch(run=RUN)
+        library.apply(batch, HASH, Principal("filter", "site"), 5)
+        self.grant(library, Access.WRITE, "ZZ*")
+        assert library.begin_run(RUN, HOLDER, 5, guest.user).batches == ()
+        self.grant(library, Access.READ)
+        assert library.begin_run(RUN, HOLDER, 5, guest.user).batches == ((scope, batch.id),)
+
+    @pytest.mark.usefixtures("guest")
+    def test_a_page_kept_for_another_is_given_to_nobody_who_may_not_read_it(self, library, scope):
+        pages, asked = PageCache(), Sync(scope, Cursor(), 0, 4)
+        first = pages.step(library, asked, Method.NONE, "filter")
+        refused(Code.NO_SUCH_SCOPE, pages.step, library, asked, Method.NONE, "guest")
+        refused(Code.NO_SUCH_SCOPE, library.footing, scope, Cursor(), "guest")
+        self.grant(library, Access.READ)
+        assert pages.step(library, asked, Method.NONE, "guest") is first
+        library.remove_grant(USER_KIND, "guest", "US*")
+        refused(Code.NO_SUCH_SCOPE, pages.step, library, asked, Method.NONE, "guest")
+        library.revoke_token("guest", 3)
+        refused(Code.FORBIDDEN, pages.step, library, asked, Method.NONE, "guest")
+        assert pages.reads == 1
 
     def test_only_alter_changes_what_is_locked(self, library, guest, who, make_batch, move):
         library.load(("flags",), [LoadRow(make_batch().scope, "A1", ("L",), 2)])
@@ -165,42 +209,42 @@ class TestGrants:
 
     def test_a_token_that_cannot_be_granted_is_not_added(self, library):
         refused(Code.INVALID, library.add_token, "next", VERIFIER, 2, grants=(("U S", Access.READ),))
-        assert library.login("next") is None
+        assert library.verifier("next") is None
 
 
 class TestUsers:
-    KDF = "argon2id 3 65536 1 md5"
+    OF_ANN = verifier_of(b"v" * 16, b"p" * 32, DEFAULT._replace(prehash=MD5))
 
     def test_a_password_user_is_kept_with_what_its_login_needs(self, library):
-        library.add_user("ann", Login(PASSWORD, VERIFIER, self.KDF), 2, email="ann@example.com")
-        assert library.login("ann") == Login(PASSWORD, VERIFIER, self.KDF)
-        assert library.login("filter").kind == TOKEN
+        library.add_user("ann", self.OF_ANN, 2, email="ann@example.com")
+        assert library.verifier("ann") == self.OF_ANN
+        assert library.verifier("filter").kdf == OF_TOKENS
         (ann, _) = library.users()
         assert ann[:5] == ("ann", PASSWORD, "ann@example.com", 2, 0)
 
     def test_a_password_is_never_taken_for_a_token(self, library):
-        library.add_user("ann", Login(PASSWORD, VERIFIER, self.KDF), 2)
-        assert library.verifier("ann") is None
+        library.add_user("ann", self.OF_ANN, 2)
         assert [one.name for one in library.tokens()] == ["filter"]
         assert not library.revoke_token("ann", 3)
+        refused(Code.INVALID, library.add_token, "bob", self.OF_ANN, 2)
 
     def test_a_name_and_an_address_belong_to_one_user(self, library):
-        login = Login(PASSWORD, VERIFIER, self.KDF)
-        refused(Code.INVALID, library.add_user, "filter", login, 2)
-        library.add_user("ann", login, 2, email="ann@example.com")
-        refused(Code.INVALID, library.add_user, "bob", login, 2, email="ann@example.com")
-        refused(Code.INVALID, library.add_user, "bob", login, 2, email="no address")
-        library.add_user("bob", login, 2)
+        refused(Code.INVALID, library.add_user, "filter", self.OF_ANN, 2)
+        library.add_user("ann", self.OF_ANN, 2, email="ann@example.com")
+        refused(Code.INVALID, library.add_user, "bob", self.OF_ANN, 2, email="ann@example.com")
+        refused(Code.INVALID, library.add_user, "bob", self.OF_ANN, 2, email="no address")
+        library.add_user("bob", self.OF_ANN, 2)
 
     def test_a_new_password_takes_the_place_of_the_old_one(self, library):
-        library.add_user("ann", Login(PASSWORD, VERIFIER, self.KDF), 2)
-        better = Login(PASSWORD, make_verifier(b"w" * 32, b"x" * 16), "argon2id 3 65536 1 none")
-        library.set_login("ann", better)
-        assert library.login("ann") == better
-        refused(Code.INVALID, library.set_login, "filter", better)
-        library.revoke_user("ann", 3)
-        refused(Code.INVALID, library.set_login, "ann", better)
-        assert library.login("ann") is None
+        library.add_user("ann", self.OF_ANN, 2)
+        ann, better = Principal("ann", "site"), verifier_of(b"x" * 16, b"q" * 32, DEFAULT)
+        library.set_verifier(better, ann, 3)
+        assert library.verifier("ann") == better
+        refused(Code.INVALID, library.set_verifier, VERIFIER, ann, 3)
+        refused(Code.FORBIDDEN, library.set_verifier, better, Principal("filter", "site"), 3)
+        library.revoke_user("ann", 4)
+        refused(Code.FORBIDDEN, library.set_verifier, better, ann, 5)
+        assert library.verifier("ann") is None
 
     def test_what_is_administered_is_in_the_sites_chain(self, library):
         library.add_group("couriers")

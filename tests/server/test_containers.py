@@ -9,7 +9,7 @@ import pytest
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Change, Operation, Result
-from mailsync.server.access import USER_KIND, Access, Grant
+from mailsync.server.access import ADMINISTRATOR, USER_KIND, Access, Grant
 from mailsync.server.store import LoadRow, Principal, RequestError
 from mailsync.server.stores import open_url
 from mailsync.wire.errors import Code
@@ -54,7 +54,7 @@ class TestContainers:
         count = iter(range(100))
 
         def apply(in_scope, *operations, by=who, **changes):
-            at = {one.scope: one for one in boxes.scopes()}[in_scope]
+            at = {one.scope: one for one in boxes.scopes(ADMINISTRATOR)}[in_scope]
             number = next(count)
             said = {"id": number.to_bytes(16, "big"), "run": number.to_bytes(32, "big"), "base": at.version, **changes}
             return boxes.apply(make_batch(*operations, scope=in_scope)._replace(**said), HASH, by, 50)
@@ -78,7 +78,7 @@ class TestContainers:
         assert self.where(boxes, scope)["A1"] == ("LIBR", "LIBR", "")
 
     def test_moving_a_container_moves_what_is_in_it_however_deep(self, boxes, scope, apply, move):
-        cursor = boxes.sync(scope, Cursor(), 0, 100).cursor
+        cursor = boxes.sync(scope, Cursor(), 0, 100, ADMINISTRATOR).cursor
         outcome = apply(BOXES, move("C1", "OFFS"))
         assert results(outcome) == [OK]
         assert (outcome.first, outcome.last) == (6, 7)  # C1 and B1; the tapes have versions of their own scope
@@ -89,7 +89,7 @@ class TestContainers:
         }
         moved = {name for name, place in self.where(boxes, scope).items() if place == ("OFFS", "LIBR", "M")}
         assert moved == {"A1", "A2", "A3"}
-        page = boxes.sync(scope, cursor, 0, 100)
+        page = boxes.sync(scope, cursor, 0, 100, ADMINISTRATOR)
         assert ([row[0] for row in page.rows], page.cursor.since) == (["A1", "A2", "A3"], cursor.since + 3)
         changes = [(one.field, one.before, one.after, one.line) for one in boxes.ledger(scope, "A2")]
         assert sorted(changes) == [("flags", "", "M", 8), ("repository", "LIBR", "OFFS", 8)]
@@ -97,13 +97,13 @@ class TestContainers:
         assert list(boxes.verify()) == []
 
     def test_a_batch_sent_again_moves_nothing_twice(self, boxes, apply, move):
-        base = {one.scope: one for one in boxes.scopes()}[BOXES].version
+        base = {one.scope: one for one in boxes.scopes(ADMINISTRATOR)}[BOXES].version
         said = {"id": b"i" * 16, "run": b"j" * 32, "base": base}
         first = apply(BOXES, move("B1", "OFFS"), **said)
-        versions = [one.version for one in boxes.scopes()]
+        versions = [one.version for one in boxes.scopes(ADMINISTRATOR)]
         again = apply(BOXES, move("B1", "OFFS"), **said)
         assert again == first._replace(replayed=True)
-        assert [one.version for one in boxes.scopes()] == versions
+        assert [one.version for one in boxes.scopes(ADMINISTRATOR)] == versions
 
     def test_a_confirmed_container_confirms_what_is_in_it(self, boxes, scope, apply, move):
         apply(BOXES, move("B1", "OFFS"))
@@ -242,7 +242,7 @@ class TestContainers:
         blank = make_batch()  # it asks the one store, which only one thread at a time may
 
         def put(store, number, in_scope, volume, container):
-            at = {one.scope: one for one in store.scopes()}[in_scope]
+            at = {one.scope: one for one in store.scopes(ADMINISTRATOR)}[in_scope]
             operation = Operation(Change.UPDATE, volume, ("container",), (container,), 0, 1, 2)
             said = {"id": bytes((number,)) * 16, "run": bytes((number,)) * 32, "base": at.version}
             batch = blank._replace(scope=in_scope, operations=(operation,), **said)

@@ -6,23 +6,18 @@ is about: nothing here measures time.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
+from listening import KEY, PATIENCE, RING, SCOPE, TOKEN, ended
 
-from mailsync.client.link import ReusedError, ServerError, StaleError, connect
+from mailsync.client.failures import ReusedError, ServerError, StaleError
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import RefusedError
-from mailsync.core.model import CustomerId, MediaId, Scope
-from mailsync.server.admission import Limits, network_of
-from mailsync.server.listener import Listener
-from mailsync.server.ring import RingFile
+from mailsync.server.admission import network_of
 from mailsync.server.store import LoadRow
 from mailsync.wire import limits as wire_limits
 from mailsync.wire.batches import encode_apply
@@ -30,129 +25,10 @@ from mailsync.wire.client_session import ClientSession
 from mailsync.wire.compression import Method
 from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code
-from mailsync.wire.events import ClientEvent, Connected, ErrorReceived, PongReceived
+from mailsync.wire.events import Connected, ErrorReceived, PongReceived
 from mailsync.wire.frames import Message, seal
-from mailsync.wire.keys import Token, format_ring, new_client_key, new_ring, with_key, without_key
+from mailsync.wire.keys import Token, format_ring, new_client_key, with_key, without_key
 from mailsync.wire.messages import Sync
-
-RING = new_ring(b"S" * 32)
-KEY = new_client_key(RING, "site", b"K" * 32)
-TOKEN = Token("filter", b"t" * 32)
-SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-PATIENCE = 20  # seconds after which a test that waits for something fails
-
-
-class Served:
-    """A listener in a thread: its address, its log, and how to stop it."""
-
-    def __init__(self, store, ring: RingFile, limits: Limits) -> None:
-        self.log: list[str] = []
-        self._ready = threading.Event()
-        self._ring, self._limits = ring, limits
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(store),))
-        self._thread.start()
-        assert self._ready.wait(PATIENCE)
-
-    async def _serve(self, store) -> None:
-        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
-        listener = Listener(store, self._ring, log=self.log.append, limits=self._limits)
-        self.address = await listener.start("127.0.0.1:0")
-        self._ready.set()
-        await self._told.wait()
-        await listener.stop()
-
-    def stop(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._told.set)
-            self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
-
-    def socket(self) -> socket.socket:
-        host, _, port = self.address.rpartition(":")
-        return socket.create_connection((host, int(port)), timeout=PATIENCE)
-
-    def link(self, key=KEY, token=TOKEN):
-        return connect(self.address, key, token, random=os.urandom, deadline_seconds=PATIENCE)
-
-    def ends(self) -> list[str]:
-        """How the connections ended, in order; once the server is stopped, all of them."""
-        return [line.rpartition("end=")[2] for line in self.log if line.startswith("event=connection")]
-
-
-@pytest.fixture
-def ring_path(tmp_path):
-    path = tmp_path / "ring"
-    path.write_text(format_ring(with_key(RING, KEY)))
-    path.chmod(0o600)
-    return path
-
-
-@pytest.fixture
-def serve(library, ring_path) -> Iterator[Callable[..., Served]]:
-    running: list[Served] = []
-
-    def start(**limits: float) -> Served:
-        running.append(Served(library, RingFile(ring_path), Limits(**limits)))
-        return running[-1]
-
-    yield start
-    for served in running:
-        served.stop()
-
-
-class Talker:
-    """A client by hand: a session and its socket, one step at a time."""
-
-    def __init__(self, served: Served, token: Token | None) -> None:
-        self.socket = served.socket()
-        self.session = ClientSession(key=KEY, token=token, random=os.urandom(RANDOM_BYTES))
-        self.socket.sendall(self.session.start())
-        assert isinstance(self.event(), Connected)
-
-    def event(self) -> ClientEvent:
-        return self.events()[0]
-
-    def events(self) -> list[ClientEvent]:
-        events: list[ClientEvent] = []
-        while not events:
-            data = self.socket.recv(2**16)
-            assert data, "the server hung up"
-            events = self.session.receive_data(data)
-        return events
-
-    def log_in(self) -> Talker:
-        self.socket.sendall(self.session.send_auth())
-        self.event()
-        assert self.session.logged_in
-        return self
-
-    def ping(self) -> ClientEvent:
-        self.socket.sendall(self.session.send_ping()[1])
-        return self.event()
-
-
-@pytest.fixture
-def talk() -> Iterator[Callable[..., Talker]]:
-    talking: list[Talker] = []
-
-    def start(served: Served, token: Token | None = TOKEN) -> Talker:
-        talking.append(Talker(served, token))
-        return talking[-1]
-
-    yield start
-    for talker in talking:
-        talker.socket.close()
-
-
-def ended(connection: socket.socket) -> bytes:
-    """What came until the server closed."""
-    received = b""
-    try:
-        while data := connection.recv(2**16):
-            received += data
-    except ConnectionResetError:
-        pass
-    return received
 
 
 def test_a_client_follows_applies_and_sees_its_move(serve, library, scope, make_batch, move):
@@ -185,7 +61,7 @@ def test_a_refusal_of_the_store_reaches_the_client_as_what_it_is(serve, scope, m
 @pytest.mark.parametrize("token", [Token("filter", b"x" * 32), Token("nobody", b"t" * 32)])
 def test_a_wrong_token_and_an_unknown_user_are_refused_alike(serve, scope, token):
     served = serve()
-    with served.link(token=token) as link, pytest.raises(RefusedError, match="user or token is wrong"):
+    with served.link(token=token) as link, pytest.raises(RefusedError, match="user, token or password is wrong"):
         list(link.sync(scope, Cursor(), 0))
     served.stop()
     assert served.ends() == ["refused"]
@@ -233,7 +109,7 @@ def test_an_unknown_request_is_answered_and_the_connection_goes_on(serve, talk):
     talker = talk(serve()).log_in()
     talker.session._last += 1
     talker.socket.sendall(
-        seal(talker.session._channel._cipher, Message(0x15, Method.NONE, talker.session._last, b"", 0))
+        seal(talker.session._channel._cipher, Message(0x2F, Method.NONE, talker.session._last, b"", 0))
     )
     assert talker.event().failure.code == Code.UNKNOWN_TYPE
     assert isinstance(talker.ping(), PongReceived)
@@ -399,10 +275,10 @@ def test_a_fault_of_the_server_ends_one_connection_and_is_told_without_its_insid
 def test_a_store_that_cannot_answer_is_told_without_its_path(serve, library, scope):
     with serve().link() as link:
         list(link.sync(scope, Cursor(), 0))
-        library._database._connection.execute("ALTER TABLE volumes RENAME TO hidden")
+        library._database._connection.execute("ALTER TABLE media RENAME TO hidden")
         with pytest.raises(ServerError) as caught:
             list(link.sync(scope, Cursor(), 0))
-        library._database._connection.execute("ALTER TABLE hidden RENAME TO volumes")
+        library._database._connection.execute("ALTER TABLE hidden RENAME TO media")
         assert (caught.value.code, caught.value.after_ms) == (Code.STORE_UNAVAILABLE, 5000)
         assert "server.db" not in str(caught.value)
         assert list(link.sync(scope, Cursor(), 0))

@@ -7,6 +7,7 @@ import pytest
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import Repository, RepositoryId
 from mailsync.core.outcome import Change, Operation, Result
+from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.administration import Cluster, RepositoryChange, RepositoryState, ScopeChange
 from mailsync.server.store import LoadPolicy, LoadRow, RequestError
 from mailsync.wire.errors import Code
@@ -34,7 +35,7 @@ class TestScope:
         library.set_scope(scope, ScopeChange(description="Library tapes", cap=20, locked=True))
         library.set_scope(scope, ScopeChange(customer_description="Example Incorporated", default_repository="RACK"))
         library.set_scope(scope, ScopeChange(volume_filter="A*"))
-        (state,) = library.scopes()
+        (state,) = library.scopes(ADMINISTRATOR)
         assert state[1:3] == ("Library tapes", "RACK")
         assert state[7:] == (9, "Example Incorporated", "A*", 20, True)
         assert [entry.kind for entry, _ in library.chain(str(scope))][-3:] == ["scope set"] * 3
@@ -51,9 +52,9 @@ class TestScope:
         ],
     )
     def test_what_a_scope_cannot_be_is_refused(self, library, scope, change):
-        before = library.scopes()
+        before = library.scopes(ADMINISTRATOR)
         refused(library.set_scope, scope, ScopeChange(**change))
-        assert library.scopes() == before
+        assert library.scopes(ADMINISTRATOR) == before
 
     def test_new_volumes_must_be_called_as_the_filter_says(self, library, who, scope, make_batch, move):
         library.set_scope(scope, ScopeChange(volume_filter="B*,C?"))
@@ -77,9 +78,9 @@ class TestScope:
         loaded = library.load(("slot",), [LoadRow(scope, "A1", ("1",), 2), LoadRow(scope, "B2", ("1",), 3)])
         assert [fault.line for fault in loaded.faults] == [3]
         library.delete(scope, ["A1"])
-        assert library.scopes()[0].volumes == 9
+        assert library.scopes(ADMINISTRATOR)[0].volumes == 9
         assert library.load(("slot",), [LoadRow(scope, "B2", ("1",), 3)]).added == 1
-        assert library.scopes()[0].volumes == 10 == len(list(library.export(scope)))
+        assert library.scopes(ADMINISTRATOR)[0].volumes == 10 == len(list(library.export(scope)))
 
     def test_a_locked_media_type_is_changed_by_loads_only(self, library, who, scope, make_batch, move):
         library.set_scope(scope, ScopeChange(locked=True))
@@ -95,11 +96,11 @@ class TestScope:
 
 class TestRepository:
     def test_a_repository_is_changed_and_clients_hear_of_it(self, library, scope):
-        version = library.scopes()[0].repositories_version
+        version = library.scopes(ADMINISTRATOR)[0].repositories_version
         library.set_repository(scope, "OFFS", RepositoryChange(kind="Vault", offsite=True))
         vault = Repository(RepositoryId("OFFS"), "OFFS", "Vault", offsite=True)
         assert library.repositories(scope)[1] == vault
-        page = library.sync(scope, Cursor(), version, 10)
+        page = library.sync(scope, Cursor(), version, 10, ADMINISTRATOR)
         assert page.repositories_version == version + 1
 
     def test_the_next_repository_is_kept_when_the_others_change(self, library, scope):

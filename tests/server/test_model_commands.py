@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from mailsync.cli.main import main
-from mailsync.server import passwords
 from mailsync.server.sqlite import SqliteStore
+from mailsync.wire.passwords import DEFAULT, FIPS, MD5
+from mailsync.wire.scram import make_password_verifier
 
 
 @pytest.fixture
@@ -84,9 +85,8 @@ def test_a_user_with_a_password_is_added_and_revoked(said, listed, monkeypatch, 
     status, printed, told = said("user", "add", "ann", "--email", "ann@example.com", "--grant", "*:read")
     assert (status, printed, told) == (0, ["user ann added"], ["ann may *:read"])
     with SqliteStore(tmp_path / "server.db") as store:
-        login = store.login("ann")
-    assert passwords.password_login("correct horse", login.verifier.salt) == login
-    assert login.kdf == "argon2id 3 65536 1 none"
+        verifier = store.verifier("ann")
+    assert verifier == make_password_verifier("correct horse", verifier.salt, DEFAULT)
     (ann,) = listed("user", "list")["users"]
     assert (ann["name"], ann["kind"], ann["email"], ann["revoked"]) == ("ann", "password", "ann@example.com", "")
     assert said("user", "revoke", "ann") == (0, ["user ann revoked"], [])
@@ -97,13 +97,16 @@ def test_a_user_with_a_password_is_added_and_revoked(said, listed, monkeypatch, 
 def test_an_md5_is_kept_under_a_kdf_and_nothing_else_is_taken_for_one(said, monkeypatch, tmp_path):
     digest = "0123456789ABCDEF" * 2
     typed(monkeypatch, f"{digest}\n")
-    assert said("user", "add", "bob", "--md5", "--fips")[0] == 0
+    assert said("user", "add", "bob", "--md5", "-", "--fips")[0] == 0
+    assert said("user", "add", "cat", "--md5", digest)[0] == 0
     with SqliteStore(tmp_path / "server.db") as store:
-        login = store.login("bob")
-    assert login.kdf == "pbkdf2 600000 0 0 md5"
-    assert passwords.password_login(digest, login.verifier.salt, kdf="pbkdf2", prehash="md5") == login
+        bob, cat = store.verifier("bob"), store.verifier("cat")
+    assert bob == make_password_verifier(digest, bob.salt, FIPS._replace(prehash=MD5))
+    assert cat == make_password_verifier(digest, cat.salt, DEFAULT._replace(prehash=MD5))
     typed(monkeypatch, "secret\n")
-    assert said("user", "add", "eve", "--md5")[2][0] == "add user: what was read is not 32 upper-case hex digits"
+    for wrong in ("-", digest.lower(), ""):
+        told = said("user", "add", "eve", "--md5", wrong)[2][0]
+        assert told == "add user: the MD5 is not 32 upper-case hex digits"
     typed(monkeypatch, "")
     assert said("user", "add", "eve")[2][0] == "add user: a password has 1 to 1024 characters"
 

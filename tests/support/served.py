@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,10 +31,10 @@ class Site:
         return done.stderr if status else done.stdout
 
     @contextmanager
-    def running(self):
-        """A running server's process; its `address` is where it listens."""
+    def running(self, *words: str):
+        """A running server's process, with further options; its `address` is where it listens."""
         config = str(self.folder / "mailsync.yaml")
-        command = [*MAILSYNC, "server", "run", "--listen", "127.0.0.1:0", "--config", config]
+        command = [*MAILSYNC, "server", "run", "--listen", "127.0.0.1:0", "--config", config, *words]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:
                 process.address = process.stdout.readline().removeprefix("listening on ").strip()
@@ -40,6 +42,17 @@ class Site:
                 yield process
             finally:
                 process.kill()
+
+    def wait_until_closed(self, process) -> None:
+        """Returns when nobody new is taken in."""
+        host, _, port = process.address.rpartition(":")
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection((host, int(port)), timeout=5).close()
+            except OSError:
+                break
+            assert time.monotonic() < deadline
 
     def link(self, process, key: str = "site.key", token: str = "filter.token"):
         keys = self.folder / "keys"

@@ -68,6 +68,13 @@ def test_malformed_quoting_breaks_its_row_only():
     ]
 
 
+@pytest.mark.parametrize("delimiter", [",", "\t", "\x01"])
+def test_why_a_quote_is_malformed_is_said_without_the_delimiter(delimiter):
+    # Found by fuzzing: a tab in a problem's text, which reaches replies and logs.
+    (found,) = read([f'"x"y{delimiter}b'], delimiter=delimiter)
+    assert found[3] == "not delimited text: there is text behind a closing quote"
+
+
 def test_without_quotes_a_quote_is_a_character():
     assert read(['"a,b'], quote="")[0][1] == ['"a', "b"]
 

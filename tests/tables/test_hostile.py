@@ -1,18 +1,17 @@
-"""Bytes made to cost time or memory: the time a kind takes grows with its input, not with its square."""
+"""Bytes made to cost time or memory: what a kind does grows with its input, not with its square."""
 
 from __future__ import annotations
 
 import io
-import time
 import tracemalloc
 import zipfile
 
 import pytest
+from steps import Text, counting, steps
 
 from mailsync.core.layout import Layout
 from mailsync.core.model import Attachment
 from mailsync.definition.expression import compile_expression
-from mailsync.definition.filters import compile_filter
 from mailsync.tables.reader import read_table
 
 HTML = Layout(kind="html", wanted=("volume",))
@@ -57,28 +56,41 @@ START = {
 }
 
 
-def seconds(name, size):
+def cost(name, size):
     layout, piece = INPUTS[name]
     text = START.get(name, "") + piece * (size // len(piece))
     attachment = Attachment("a", text.encode(), "", "", depth=0, body=False)
-    begun = time.process_time()
-    for chunk in read_table(attachment, layout, 5_000).chunks:
-        assert len(chunk.cells) == len(chunk.raw)
-    return time.process_time() - begun
+
+    def read():
+        for chunk in read_table(attachment, layout, 5_000).chunks:
+            assert len(chunk.cells) == len(chunk.raw)
+
+    return steps(read)
 
 
 @pytest.mark.parametrize("name", sorted(INPUTS))
-def test_eight_times_the_input_takes_no_more_than_some_eight_times_the_time(name):
-    small = max(min(seconds(name, 50_000) for _ in range(2)), 0.01)
+def test_eight_times_the_input_takes_some_eight_times_the_steps(monkeypatch, name):
+    with counting(monkeypatch):
+        small, large = cost(name, 15_000), cost(name, 120_000)
     # The square would be 64.
-    assert seconds(name, 400_000) < 24 * small
+    assert 15_000 / 2 < small < large < 10 * small, large / small
+
+
+@pytest.mark.parametrize("looks", [lambda text, at: text[at:], lambda text, at: text.count("x", 0, at), str.rfind])
+def test_steps_see_a_square(looks):
+    def work(size):
+        text = Text("a" * size)
+        return lambda: [looks(text, at) if looks is not str.rfind else text.rfind("x", at) for at in range(size)]
+
+    assert steps(work(800)) > 50 * steps(work(100))
 
 
 @pytest.mark.parametrize("depth", [10, 1000, 100_000])
-def test_json_nested_too_deep_is_a_problem_of_its_row(depth):
+def test_json_nested_too_deep_is_a_problem_of_its_row_or_of_all(depth):
     text = "[" + '{"a":' * depth + "1" + "}" * depth + "]"
-    table = read_table(Attachment("a", text.encode(), "", "", depth=0, body=False), JSON, 5_000)
-    reasons = [reason for chunk in table.chunks for _, reason in chunk.broken]
+    chunks = list(read_table(Attachment("a", text.encode(), "", "", depth=0, body=False), JSON, 5_000).chunks)
+    reasons = [reason for chunk in chunks for _, reason in chunk.broken]
+    reasons += [chunk.flaw.text for chunk in chunks if chunk.flaw]
     assert len(reasons) == 1
     assert "nested" in reasons[0]
 
@@ -135,9 +147,21 @@ def test_a_workbook_takes_bounded_memory(name):
     assert peak < 60_000_000
 
 
+class Asked:
+    """A filter that counts how often it is asked."""
+
+    def __init__(self):
+        self.texts = []
+
+    def matches(self, text):
+        self.texts.append(text)
+        return False
+
+
 def test_a_filter_that_ends_a_table_is_asked_once_a_line():
-    layout = Layout(kind="ruled", until=(compile_filter("*a*a*a*a*b"),))
-    text = "x    y\n---  ---\n" + "a" * 200_000
-    begun = time.process_time()
-    list(read_table(Attachment("a", text.encode(), "", "", depth=0, body=False), layout, 5_000).chunks)
-    assert time.process_time() - begun < 2
+    asked = Asked()
+    text = "x    y\n---  ---\n" + "a\n" * 100_000
+    table = read_table(
+        Attachment("a", text.encode(), "", "", depth=0, body=False), Layout(kind="ruled", until=(asked,)), 50
+    )
+    assert sum(len(chunk.raw) for chunk in table.chunks) == len(asked.texts) == 100_000

@@ -25,7 +25,7 @@ def rows(table):
 
 
 def shown(text):
-    return "".join(token.text for token in tokens(text))
+    return "".join(token.text for token in tokens(text) if not token.tag)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,30 @@ def test_any_tags_give_rows_within_the_bounds(pieces):
         assert len(chunk.cells) == len(chunk.raw) == len(chunk.lines)
         assert all(len(cells) <= 50 for cells in chunk.cells)
         assert all(len(texts) == len(chunk.raw) for texts in chunk.sources.values())
+
+
+TABLE = "<table><tr><td>x</td></tr>\n<tr><td>y"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TABLE, (2, "within the table that begins in line 2")),
+        (f"{TABLE}</table><table>", (3, "within the table that begins in line 3")),
+        (f"<table><tr><td>{TABLE}</table>", (2, "within the table that begins in line 2")),
+        (f"{TABLE}</tab", (3, "within a tag or a comment that begins in line 3")),
+        (f"{TABLE}</table><!-- <table></table> ", (3, "within a tag or a comment that begins in line 3")),
+        (f'{TABLE}</table><a b="c></body>', (3, "within a tag or a comment that begins in line 3")),
+        (f"{TABLE}</table><script></body>", (3, "within a tag or a comment that begins in line 3")),
+    ],
+)
+def test_a_page_that_breaks_off_is_a_flaw_of_its_tables(text, said):
+    line, where = said
+    flaws = [chunk.flaw for chunk in read(f"<p>\n{text}").chunks if chunk.flaw]
+    assert [(one.line, one.text) for one in flaws] == [(line, f"the page breaks off {where}")]
+
+
+@pytest.mark.parametrize("rest", ["</table>", "</body>", "</table><!-- x -->", "</table><p", "</table>5 < 6 <"])
+def test_a_page_that_says_it_is_complete_is(rest):
+    ended = f"{TABLE}{rest}" if rest != "</table><p" else f"{TABLE}</table></html><p"
+    assert not [chunk.flaw for chunk in read(ended).chunks if chunk.flaw]

@@ -27,6 +27,9 @@ TEXT = "Bücher,Köln\r\nA00001,naïve\r\n"
         (TEXT.encode("cp850"), {"encoding": "cp850"}, "cp850"),
         (TEXT.encode("cp850"), {"charset": "us-ascii", "encoding": "cp850"}, "cp850"),
         (TEXT.encode("cp037"), {"charset": "us-ascii", "encoding": "cp037"}, "cp037"),
+        (TEXT.encode(), {"encoding": "cp037"}, "utf-8"),
+        (TEXT.encode("latin-1"), {"charset": "iso-8859-1", "encoding": "cp037"}, "iso-8859-1"),
+        (TEXT.encode("utf-16-le"), {"encoding": "cp037"}, "utf-16-le"),
     ],
 )
 def test_what_is_known_is_not_guessed(content, given_, encoding):
@@ -49,6 +52,15 @@ def test_a_guess_finds_the_letters_and_says_that_it_is_one(encoding, text):
     assert "names no charset" in found.guess
 
 
+@pytest.mark.parametrize("encoding", ["cp037", "cp500", "cp273"])
+@pytest.mark.parametrize("text", [" Total volumes . . . :   12", "a", "*" * 40 + " A00001", "1/2", "MOVED: über, été"])
+def test_a_report_in_ebcdic_may_come_converted_too(encoding, text):
+    assert decode(text.encode(encoding), encoding=encoding).encoding == encoding
+    assert decode_start(text.encode(encoding), encoding=encoding) == text
+    converted = decode(text.encode("latin-1"), encoding=encoding)
+    assert (converted.text, converted.encoding in ("utf-8", "cp1252")) == (text, True)
+
+
 def test_lines_drawn_in_cp437_are_seen():
     assert decode("╔═══╗║A1║╚═══╝".encode("cp437")).text == "╔═══╗║A1║╚═══╝"
 
@@ -58,6 +70,28 @@ def test_lines_drawn_in_cp437_are_seen():
 )
 def test_a_mark_that_does_not_hold_is_damage(content):
     assert isinstance(decode(content), Undecodable)
+
+
+@pytest.mark.parametrize(
+    ("content", "charset"),
+    [
+        ("Bücher,Kö".encode()[:-1], ""),
+        ("Bücher,10 €".encode()[:-1], "utf-8"),
+        ("A00001,ö".encode()[:-1], "utf-8"),
+        ("A00001,LIBR".encode("utf-16-le")[:-1], ""),
+        ("A00001,LIBR".encode("utf-16-be")[:-1], "iso-8859-1"),
+    ],
+)
+def test_a_text_that_ends_within_a_character_was_cut_off_and_is_claimed_nevertheless(content, charset):
+    found = decode(content, charset=charset)
+    assert isinstance(found, Undecodable)
+    assert "cut off" in found.reason
+    assert decode_start(content, charset=charset)[0] in "BA"
+
+
+@pytest.mark.parametrize("charset", ["", "iso-8859-1"])
+def test_a_last_letter_of_latin_1_is_no_cut(charset):
+    assert decode("A00001,Café".encode("latin-1"), charset=charset).text == "A00001,Café"
 
 
 @pytest.mark.parametrize("charset", ["unicode_escape", "rot13", "../../x", "idna", "utf-7", "\0", "x" * 10_000])
@@ -84,7 +118,8 @@ def test_no_byte_is_replaced_or_dropped(content, charset):
 def test_the_start_of_a_text_may_end_within_a_character():
     assert decode_start(("ü" * 100_000).encode()) == "ü" * 32768
     assert decode_start(b"a" + ("ü" * 100_000).encode()) == "a" + "ü" * 32767
-    assert decode_start(codecs.BOM_UTF16_LE + b"abc") == ""
+    assert decode_start(codecs.BOM_UTF16_LE + b"a\0b") == "a"
+    assert decode_start(codecs.BOM_UTF16_LE + b"\0\xd8a\0") == ""
 
 
 @given(

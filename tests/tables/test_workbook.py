@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from mailsync.core.layout import Layout
 from mailsync.core.model import Attachment
 from mailsync.definition.filters import compile_filter
+from mailsync.tables import package
+from mailsync.tables.package import Package
 from mailsync.tables.reader import read_table
 
 STYLES = (
@@ -129,7 +132,7 @@ def test_a_row_that_cannot_be_is_broken(sheet, reason):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old .xls form"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "damaged, or cut short"),
         (b"volume,place\n", "not a workbook"),
         (xlsx("<row/>")[:300], "not a workbook"),
         (ods("<a>")[:-1], "not a workbook"),
@@ -144,12 +147,46 @@ def test_what_is_no_workbook_says_so_and_what_to_send(content, said):
     assert table.hint
 
 
-def test_a_sheet_that_is_damaged_behind_rows_says_so_in_a_last_one():
+def test_a_sheet_that_is_damaged_behind_rows_is_a_flaw_of_all_of_them():
     sheet = "<row><c><v>1</v></c></row>" * 20_000 + "<row></c>"
-    found = rows(read(xlsx(sheet)))
-    assert found[0] == (1, ["1"])
-    assert "is damaged" in found[-1][1]
-    assert "the rest is not read" in found[-1][1]
+    chunks = list(read(xlsx(sheet)).chunks)
+    assert chunks[1].cells[0] == ["1"]
+    (flaw,) = [chunk.flaw for chunk in chunks if chunk.flaw]
+    assert "is damaged" in flaw.text
+    assert 10_000 < flaw.line <= 20_000
+
+
+def left_out(table):
+    return dict(sum((Counter(chunk.left_out) for chunk in table.chunks), Counter()))
+
+
+def test_sheets_that_are_not_read_are_counted_but_for_the_empty_ones():
+    row = '<row><c t="s"><v>0</v></c></row><row><c t="s"><v>1</v></c></row>'
+    assert left_out(read(xlsx("", row, row, "<row/>", "</row>"), wanted=("volume",))) == {"another sheet": 2}
+    assert left_out(read(xlsx(row), wanted=("volume",))) == {}
+
+
+def test_what_sheets_share_is_read_once(monkeypatch):
+    opened = []
+    plain = Package.stream
+
+    def stream(package, name, *rest):
+        opened.append(name)
+        return plain(package, name, *rest)
+
+    monkeypatch.setattr(Package, "stream", stream)
+    sheets = ['<row><c t="s"><v>1</v></c></row>'] * 5
+    assert rows(read(xlsx(*sheets), wanted=("place",))) == []
+    assert opened.count("xl/sharedStrings.xml") == 1
+    assert opened.count("xl/worksheets/sheet5.xml") == 1
+
+
+def test_looking_for_a_sheet_in_many_is_bounded(monkeypatch):
+    rows = "<table-row><table-cell><p>x</p></table-cell></table-row>" * 5_000
+    content = ods(f'<d><table name="S">{rows}</table>' + '<table name="T"/>' * 100 + "</d>")
+    assert not read(content, wanted=("volume",)).fault
+    monkeypatch.setattr(package, "MOST_READ", 5_000_000)
+    assert "more than 5000000 bytes" in read(content, wanted=("volume",)).fault
 
 
 def test_an_open_document_has_values_repeats_and_asides():

@@ -12,8 +12,9 @@ from mailsync.core.cursor import Cursor, Page
 from mailsync.core.fields import FIELD_NAMES, VOLUME_FIELDS
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
-from mailsync.wire import batches, columns, limits, messages, pages
+from mailsync.wire import batches, columns, encodings, figures, limits, messages, pages, runs
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
+from mailsync.wire.passwords import Kdf
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10)
 NUMBER = st.integers(0, limits.VERSION)
@@ -21,8 +22,13 @@ EPOCH = st.binary(min_size=16, max_size=16)
 ID32 = st.binary(min_size=32, max_size=32)
 SHORT_ID = st.from_regex(r"[A-Za-z0-9]{1,4}", fullmatch=True)
 SCOPE = st.builds(Scope, SHORT_ID.map(CustomerId), SHORT_ID.map(MediaId))
-CURSOR = st.builds(Cursor, EPOCH, NUMBER, NUMBER)
-ROW = st.tuples(*[TEXT] * (1 + len(VOLUME_FIELDS)))
+MARK = st.binary(min_size=8, max_size=8)
+CURSOR = st.builds(Cursor, EPOCH, NUMBER, NUMBER, NUMBER, MARK, NUMBER)
+PLACE = st.sampled_from(["LIBR", "OFFS", ""])
+DATE = st.dates().map(str)
+TIME = st.datetimes().map(lambda time: time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+SERIAL = st.integers(0, 999).map(lambda number: f"BOX{number:05}")
+ROW = st.tuples(*[TEXT | PLACE | DATE | TIME | SERIAL] * (1 + len(VOLUME_FIELDS)))
 REPOSITORY = st.builds(Repository, SHORT_ID.map(RepositoryId), TEXT, TEXT, st.booleans())
 TABLE = st.lists(REPOSITORY, max_size=4).map(tuple)
 
@@ -30,14 +36,18 @@ TABLE = st.lists(REPOSITORY, max_size=4).map(tuple)
 @st.composite
 def page(draw):
     reset = draw(st.booleans())
+    rows = draw(st.lists(ROW, max_size=8, unique_by=lambda row: row[0]))
+    kept = draw(st.sets(st.sampled_from([row[0] for row in rows]))) if rows else set()
+    rows = [(name, "" if name in kept else text, *others) for name, text, *others in rows]
     return Page(
         reset=reset,
         more=draw(st.booleans()),
         cursor=draw(CURSOR),
         tombstones=tuple(draw(st.lists(TEXT, max_size=5))),
-        rows=tuple(draw(st.lists(ROW, max_size=8))),
+        rows=tuple(rows),
         repositories_version=draw(NUMBER),
         repositories=draw(TABLE if reset else st.none() | TABLE),
+        texts_kept=tuple(row[0] for row in rows if row[0] in kept),
     )
 
 
@@ -69,17 +79,49 @@ def batch(draw):
 RESULT = st.builds(RowResult, st.sampled_from(list(Result)), TEXT)
 RESULTS = st.lists(RESULT, max_size=9).map(tuple)
 # One that was overtaken travels as an ERROR.
-OUTCOME = st.builds(Outcome, EPOCH, NUMBER, NUMBER, RESULTS, st.booleans()).map(
-    lambda one: one._replace(overtaken=False)
-)
+OUTCOME = st.builds(Outcome, EPOCH, NUMBER, NUMBER, RESULTS, st.booleans(), st.just(False), NUMBER, ID32)  # noqa: FBT003 - a strategy's value
 SYNC = st.builds(messages.Sync, SCOPE, CURSOR, NUMBER, st.integers(1, limits.PAGE_ROWS), st.integers(1, limits.PAGES))
 FAILURE = st.builds(messages.Failure, st.integers(0, 999), TEXT, NUMBER, st.none() | OUTCOME)
+
+KDF = st.builds(Kdf, TEXT, NUMBER, NUMBER, NUMBER, TEXT)
+AUDIENCE = TEXT.filter(bool)
+WORD = st.builds(
+    runs.RunWord, st.sampled_from([runs.RunStep.BEGIN, runs.RunStep.RENEW, runs.RunStep.END]), ID32, EPOCH, st.just("")
+)
+LEASE = st.builds(
+    runs.RunLease,
+    st.sampled_from(runs.STATES),
+    st.lists(st.tuples(SCOPE, EPOCH), max_size=4).map(tuple),
+    st.lists(TEXT, max_size=3).map(tuple),
+)
+FIGURES = st.builds(figures.ScopeFigures, SCOPE, TEXT, NUMBER, NUMBER, NUMBER)
+COUNTS = st.lists(st.tuples(TEXT, NUMBER), max_size=4).map(tuple)
 
 CODECS = {
     "page": (page(), pages.encode_page, pages.decode_page),
     "batch": (batch(), batches.encode_apply, batches.decode_apply),
     "outcome": (OUTCOME, batches.encode_outcome, batches.decode_outcome),
     "sync": (SYNC, messages.encode_sync, messages.decode_sync),
+    "run": (WORD, runs.encode_run, runs.decode_run),
+    "replied": (
+        st.builds(runs.RunWord, st.just(runs.RunStep.REPLIED), ID32, EPOCH, AUDIENCE),
+        runs.encode_run,
+        runs.decode_run,
+    ),
+    "lease": (LEASE, runs.encode_lease, runs.decode_lease),
+    "scopes": (
+        st.builds(figures.ScopeList, EPOCH, st.lists(FIGURES, max_size=5).map(tuple), st.booleans()),
+        figures.encode_scopes,
+        figures.decode_scopes,
+    ),
+    "stats": (
+        st.builds(figures.ScopeStats, NUMBER, NUMBER, NUMBER, COUNTS, COUNTS),
+        figures.encode_stats,
+        figures.decode_stats,
+    ),
+    "scopes_asked": (st.builds(messages.Scopes, TEXT), messages.encode_scopes_asked, messages.decode_scopes_asked),
+    "stats_asked": (st.builds(messages.Stats, SCOPE), messages.encode_stats_asked, messages.decode_stats_asked),
+    "cancel": (st.builds(messages.Cancel, NUMBER), messages.encode_cancel, messages.decode_cancel),
     "error": (FAILURE, messages.encode_failure, messages.decode_failure),
     "bye": (st.builds(messages.Bye, TEXT), messages.encode_bye, messages.decode_bye),
     "auth": (st.builds(messages.Auth, TEXT), messages.encode_auth, messages.decode_auth),
@@ -89,7 +131,11 @@ CODECS = {
         messages.encode_hello,
         messages.decode_hello,
     ),
-    "hello_ok": (st.builds(messages.HelloOk, NUMBER, TEXT, TEXT), messages.encode_hello_ok, messages.decode_hello_ok),
+    "hello_ok": (
+        st.builds(messages.HelloOk, NUMBER, TEXT, TEXT, KDF),
+        messages.encode_hello_ok,
+        messages.decode_hello_ok,
+    ),
 }
 codecs = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 
@@ -149,7 +195,7 @@ def test_any_bytes_are_a_body_or_refused(codec, body):
 
 
 SOME_SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-SOME_CURSOR = Cursor(bytes(16), 7, 0)
+SOME_CURSOR = Cursor(bytes(16), 7, 0, 7, bytes(8), 7)
 MOVE = Operation(Change.UPDATE, "A00001", ("repository",), ("OFFS",), 0, 1, 1)
 BATCH = Batch(
     bytes(16),
@@ -183,7 +229,7 @@ def test_a_page_has_at_most_8192_rows_and_tombstones():
     assert pages.decode_page(pages.encode_page(most)) == most
     with pytest.raises(LocalProtocolError):
         pages.encode_page(most._replace(rows=rows(limits.PAGE_ROWS)))
-    one, two = (columns.encode_table(count, {0: columns.encode_texts(["GONE01"])}) for count in (1, 2))
+    one, two = (columns.encode_table(count, {0: encodings.encode_texts(["GONE01"])}) for count in (1, 2))
     with pytest.raises(RemoteProtocolError) as caught:
         pages.decode_page(pages.encode_page(most).removesuffix(one) + two)
     assert caught.value.code is Code.TOO_LARGE
@@ -259,13 +305,13 @@ def test_a_batch_that_cannot_travel_is_refused_here(broken):
 
 def group(*, change=b"\2", fields=b"\1\1", count=1, source=0):
     """The bytes of a group, which may be none of ours."""
-    integers = {number: columns.encode_integers([source if number == 1 else 1] * count) for number in (1, 2, 3)}
-    texts = {0: columns.encode_texts(["A00001"] * count), 16: columns.encode_texts(["OFFS"] * count)}
+    integers = {number: encodings.encode_numbers([source if number == 1 else 1] * count) for number in (1, 2, 3)}
+    texts = {0: encodings.encode_texts(["A00001"] * count), 16: encodings.encode_texts(["OFFS"] * count)}
     return change + fields + columns.encode_table(count, texts | integers)
 
 
 def order(*numbers):
-    return columns.encode_table(len(numbers), {0: columns.encode_integers(numbers)})
+    return columns.encode_table(len(numbers), {0: encodings.encode_numbers(numbers)})
 
 
 HEAD = batches.encode_apply(BATCH._replace(operations=()))[:-2]
@@ -305,7 +351,7 @@ def test_a_batch_for_no_scope_is_refused():
 
 
 def test_an_outcome_is_replayed_or_not():
-    body = bytearray(batches.encode_outcome(Outcome(bytes(16), 1, 1, ())))
+    body = bytearray(batches.encode_outcome(Outcome(bytes(16), 1, 1, (), ledger=bytes(32))))
     body[33] = 2
     with pytest.raises(RemoteProtocolError, match="replayed"):
         batches.decode_outcome(bytes(body))
@@ -437,3 +483,42 @@ def test_an_outcome_that_is_no_base64_is_refused(outcome):
 def test_a_lone_surrogate_does_not_leave():
     with pytest.raises(LocalProtocolError):
         messages.encode_bye(messages.Bye("\udcff"))
+
+
+@pytest.mark.parametrize(
+    ("encode", "value"),
+    [
+        (runs.encode_run, runs.RunWord(runs.RunStep.BEGIN, bytes(31), bytes(16))),
+        (runs.encode_run, runs.RunWord(runs.RunStep.BEGIN, bytes(32), bytes(17))),
+        (runs.encode_run, runs.RunWord(runs.RunStep.REPLIED, bytes(32), bytes(16))),
+        (runs.encode_run, runs.RunWord(runs.RunStep.BEGIN, bytes(32), bytes(16), "operator")),
+        (runs.encode_lease, runs.RunLease("mine")),
+        (runs.encode_lease, runs.RunLease("yours", ((SOME_SCOPE, b"short"),))),
+        (runs.encode_lease, runs.RunLease("yours", (), ("a",) * (limits.AUDIENCES + 1))),
+        (figures.encode_scopes, figures.ScopeList(b"", ())),
+        (figures.encode_stats, figures.ScopeStats(1, 1, 1, (("LIBR", 1),) * (limits.REPOSITORIES + 1), ())),
+        (pages.encode_page, Page(False, False, SOME_CURSOR, (), (), 1, None, ("A1",))),  # noqa: FBT003 - no, and no
+    ],
+)
+def test_what_breaks_a_rule_is_not_encoded(encode, value):
+    with pytest.raises(LocalProtocolError):
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    ("decode", "body"),
+    [
+        (runs.decode_run, b"\2\1" + bytes(48)),
+        (runs.decode_run, b"\1\5" + bytes(48)),
+        (runs.decode_run, b"\1\3" + bytes(50)),  # an audience without a name
+        (runs.decode_lease, b"\1\0" + bytes(4)),
+        (runs.decode_lease, b"\1\4" + bytes(4)),
+        (runs.decode_lease, b"\1\1" + b"\xff\xff"),
+        (runs.decode_lease, b"\1\1\0\1" + bytes(16) + b"\0\4US01" + b"\0\0"),
+        (figures.decode_scopes, b"\1\2" + bytes(21)),
+        (figures.decode_stats, b"\2" + bytes(34)),
+    ],
+)
+def test_what_breaks_a_rule_is_refused(decode, body):
+    with pytest.raises(RemoteProtocolError):
+        decode(body)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailsync.wire import limits
+from mailsync.wire import limits, passwords
 from mailsync.wire.errors import Code
 from mailsync.wire.messages import Kind
 
@@ -38,6 +38,11 @@ def test_every_error_code_is_documented_and_no_other():
         (limits.TEXT, "| any text | 4,096 characters |"),
         (limits.PAGES, "| pages of one SYNC | 4 |"),
         (limits.LOGIN_PINGS, "| PINGs before AUTH | 2 |"),
+        (limits.SCOPES, "| scopes of one SCOPES_OK | 8,192 |"),
+        (limits.RUN_BATCHES, "| batches and audiences of one RUN_OK | 10,000 and 1,000 |"),
+        (limits.AUDIENCES, "| batches and audiences of one RUN_OK | 10,000 and 1,000 |"),
+        (passwords.LEAST_MEMORY, "at least 19,456 KiB"),
+        (passwords.LEAST_ITERATIONS, "at least 600,000 iterations"),
         (limits.OUTSTANDING, "| requests under way | 16 |"),
         (limits.BYE_BYTES, "| BYE | 4,096 bytes |"),
         (limits.REKEY_FRAMES, "floor(*i* / 16,384)"),

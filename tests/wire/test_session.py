@@ -19,20 +19,22 @@ from mailsync.wire.client_session import ClientSession
 from mailsync.wire.compression import Method
 from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code, ImpostorError, LocalProtocolError, Refusal, RemoteProtocolError
+from mailsync.wire.figures import ScopeFigures, ScopeList, ScopeStats
 from mailsync.wire.frames import Message, seal
 from mailsync.wire.keys import ClientKey, new_token
 from mailsync.wire.messages import Failure, Kind, Sync
+from mailsync.wire.runs import RunLease, RunStep, RunWord
 from mailsync.wire.server_session import ServerSession
 from mailsync.wire.states import SENT_BY, TRANSITIONS, Role, State, Step, after
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-CURSOR = Cursor(b"e" * 16, 3, 0)
+CURSOR = Cursor(b"e" * 16, 3, 0, 3, b"m" * 8, 3)
 SYNC = Sync(SCOPE, CURSOR, 2)
 ROW = ("A00001", "Weekly", "OFFS", *[""] * 13)
 PAGE = Page(
     reset=False,
     more=False,
-    cursor=Cursor(b"e" * 16, 4, 0),
+    cursor=Cursor(b"e" * 16, 4, 0, 4, b"n" * 8, 4),
     tombstones=("A00002",),
     rows=(ROW,),
     repositories_version=2,
@@ -42,7 +44,7 @@ MOVE = Operation(Change.UPDATE, "A00001", ("repository",), ("OFFS",), 0, 1, 2)
 BATCH = Batch(
     b"b" * 16, b"r" * 32, b"p" * 32, SCOPE, b"e" * 16, 4, "nightly/csv", 1, (("<m@example.com>", "a.csv"),), (MOVE,)
 )
-OUTCOME = Outcome(b"b" * 16, 5, 5, (RowResult(Result.OK),))
+OUTCOME = Outcome(b"b" * 16, 5, 5, (RowResult(Result.OK),), entry=2, ledger=b"h" * 32)
 
 
 @pytest.mark.parametrize("suite", [1, 2], ids=["NNpsk0", "NKpsk0"])
@@ -67,6 +69,76 @@ def test_a_whole_conversation(pair, suite, compress):
     assert end.client.closed
     assert end.server.closed
     end.server.receive_eof()
+
+
+LEASE = RunLease("yours", ((SCOPE, b"b" * 16),), ("operator",))
+SCOPES = ScopeList(b"e" * 16, (ScopeFigures(SCOPE, "Tapes", 4, 1, 2),))
+STATS = ScopeStats(1795428900, 1, 17, (("OFFS", 1),), (("M", 1),))
+WORD = RunWord(RunStep.REPLIED, b"r" * 32, b"h" * 16, "operator")
+
+
+def test_a_run_scopes_and_figures_are_asked_for_and_answered(pair):
+    end = pair().log_in()
+    one, run = end.client.send_run(WORD)
+    two, scopes = end.client.send_scopes("US00.LTO")
+    three, stats = end.client.send_stats(SCOPE)
+    end.serve(run + scopes + stats)
+    assert end.asked == [
+        seen.RunAsked(one, WORD),
+        seen.ScopesAsked(two, "US00.LTO"),
+        seen.StatsAsked(three, SCOPE),
+    ]
+    assert end.client.receive_data(end.server.send_lease(one, LEASE)) == [seen.LeaseReceived(one, LEASE)]
+    assert end.client.receive_data(end.server.send_scopes(two, SCOPES)) == [seen.ScopesReceived(two, SCOPES)]
+    assert end.client.receive_data(end.server.send_stats(three, STATS)) == [seen.StatsReceived(three, STATS)]
+
+
+def test_a_run_may_be_begun_behind_the_proof_and_its_answer_is_read_only_behind_the_servers(pair):
+    end = pair()
+    end.shake_hands()
+    auth = end.client.send_auth()
+    request, run = end.client.send_run(WORD)
+    assert end.client.receive_data(end.serve(auth + run)) == [seen.LoggedIn("filter")]
+    assert end.asked == [seen.RunAsked(request, WORD)]
+    for ask in (lambda: pair().client.send_run(WORD), lambda: pair().client.send_stats(SCOPE)):
+        with pytest.raises(LocalProtocolError):
+            ask()
+
+
+def test_a_run_is_the_one_request_that_is_not_padded(pair):
+    end = pair().log_in()
+    _, data = end.client.send_run(RunWord(RunStep.RENEW, bytes(range(32)), bytes(range(32, 48))))
+    assert len(data) == 2 + 14 + 50 + 16
+    assert len(end.client.send_ping()[1]) == 2 + 256 + 16
+
+
+def test_a_sync_can_be_given_up_and_nothing_else(pair):
+    end = pair().log_in()
+    one, sync = end.client.send_sync(SYNC)
+    two, apply = end.client.send_apply(encode_apply(BATCH))
+    for other in (two, 99):
+        with pytest.raises(LocalProtocolError):
+            end.client.send_cancel(other)
+    end.serve(sync + apply + end.client.send_cancel(one))
+    assert end.asked[-1] == seen.CancelAsked(one)
+    failure = Failure(Code.CANCELLED, "given up")
+    assert end.client.receive_data(end.server.send_page(one, PAGE._replace(more=True))) == [
+        seen.PageReceived(one, PAGE._replace(more=True), last=False)
+    ]
+    assert end.client.receive_data(end.server.send_error(one, failure)) == [seen.ErrorReceived(one, failure)]
+    assert end.client.receive_data(end.server.send_outcome(two, OUTCOME)) == [seen.OutcomeReceived(two, OUTCOME)]
+    with pytest.raises(LocalProtocolError):
+        end.server.send_page(one, PAGE)
+
+
+def test_a_server_may_ask_whether_somebody_is_there(pair):
+    end = pair().log_in()
+    (asked,) = end.client.receive_data(end.server.send_ping())
+    assert asked == seen.PingAsked(1, b"")
+    pong = end.client.send_pong(1, b"")
+    end.serve(pong)
+    assert end.asked == [seen.PongReceived(1, b"")]
+    end.refusal(end.client.send_pong(1, b""))  # once is enough
 
 
 def test_auth_and_sync_share_a_round_trip(pair):
@@ -120,7 +192,7 @@ def test_a_wrong_token_an_unknown_user_and_a_revoked_one_are_the_same_to_the_cli
     wrong = refused_login(pair, verifier_of=new_token("filter", b"?" * 32))
     unknown = refused_login(pair, verifier_of=None)
     assert wrong == unknown
-    assert wrong[0] == [seen.ErrorReceived(0, Failure(Code.AUTH_FAILED, "user or token is wrong"))]
+    assert wrong[0] == [seen.ErrorReceived(0, Failure(Code.AUTH_FAILED, "user, token or password is wrong"))]
 
 
 def test_an_unknown_key_and_a_wrong_one_are_the_same_to_the_client(pair):
@@ -187,8 +259,8 @@ def test_a_ping_has_at_most_8_bytes(pair):
 
 def test_an_unknown_type_is_answered_and_an_ignorable_one_is_skipped(pair):
     end = pair().log_in()
-    (error,) = end.client.receive_data(end.serve(sealed(end.client, 0x24)))
-    assert error == seen.ErrorReceived(1, Failure(Code.UNKNOWN_TYPE, "type 36"))
+    (error,) = end.client.receive_data(end.serve(sealed(end.client, 0x2F)))
+    assert error == seen.ErrorReceived(1, Failure(Code.UNKNOWN_TYPE, "type 47"))
     assert end.serve(sealed(end.client, 0x80, request=2)) == b""
     assert end.client.receive_data(end.serve(end.client.send_ping()[1]))
 
@@ -347,10 +419,10 @@ def test_a_hello_ok_that_answers_something_else_is_refused(pair, monkeypatch, wr
         end.shake_hands()
 
 
-def test_a_password_is_not_taken_for_a_token(pair, monkeypatch):
+def test_a_login_of_another_kind_is_refused(pair, monkeypatch):
     end = pair()
     encode = messages.encode_hello
-    monkeypatch.setattr(messages, "encode_hello", lambda one: encode(one._replace(login="password")))
+    monkeypatch.setattr(messages, "encode_hello", lambda one: encode(one._replace(login="certificate")))
     assert end.client.receive_data(end.refusal(end.client.start())) == [seen.Refused(Refusal.VERSION)]
 
 
@@ -489,10 +561,10 @@ def test_the_table_is_the_one_of_the_page():
         if after(state, step, sender)
     }
     client_before_proof = {step for state, step, sender in allowed if state == "PROVING" and sender == "CLIENT"}
-    assert client_before_proof == {"SYNC", "PING", "BYE"}
+    assert client_before_proof == {"RUN", "SCOPES", "SYNC", "CANCEL", "PING", "PONG", "BYE"}
     assert {step for state, step, _ in allowed if state == "OPEN"} == {"PING", "PONG", "ERROR", "AUTH", "FATAL", "BYE"}
     assert not TRANSITIONS[State.CLOSED]
-    assert SENT_BY[Role.CLIENT] & SENT_BY[Role.SERVER] == {Step.BYE}
+    assert SENT_BY[Role.CLIENT] & SENT_BY[Role.SERVER] == {Step.PING, Step.PONG, Step.BYE}
     assert SENT_BY[Role.CLIENT] | SENT_BY[Role.SERVER] == set(Step)
 
 

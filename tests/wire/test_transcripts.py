@@ -17,6 +17,7 @@ from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, Row
 from mailsync.wire import events as seen
 from mailsync.wire.batches import encode_apply
 from mailsync.wire.client_session import ClientSession
+from mailsync.wire.figures import ScopeFigures, ScopeList, ScopeStats
 from mailsync.wire.keys import (
     format_client_key,
     format_ring,
@@ -30,6 +31,8 @@ from mailsync.wire.keys import (
     with_key,
 )
 from mailsync.wire.messages import Sync
+from mailsync.wire.pages import encode_page
+from mailsync.wire.runs import RunLease, RunStep, RunWord
 from mailsync.wire.scram import make_verifier
 from mailsync.wire.server_session import ServerSession
 
@@ -42,7 +45,7 @@ ROWS = tuple((f"A0000{n}", f"Weekly {n}", "LIBR", "LIBR", "LIBR", *[""] * 10, "n
 PAGE = Page(
     reset=True,
     more=False,
-    cursor=Cursor(EPOCH, 3, 0),
+    cursor=Cursor(EPOCH, 3, 0, 3, bytes(range(8)), 3),
     tombstones=("A00009",),
     rows=ROWS,
     repositories_version=1,
@@ -65,8 +68,47 @@ BATCH = Batch(
     operations=MOVES,
 )
 OUTCOME = Outcome(
-    BATCH.id, 4, 5, (RowResult(Result.OK), RowResult(Result.OK), RowResult(Result.CONFLICT, "changed since"))
+    BATCH.id,
+    4,
+    5,
+    (RowResult(Result.OK), RowResult(Result.OK), RowResult(Result.CONFLICT, "changed since")),
+    entry=9,
+    ledger=bytes(range(32)),
 )
+LEASE = RunLease("yours", ((SCOPE, bytes(range(16, 32))),), ("operator",))
+# Every encoding of a column is in the first one or in this one: serial, dictionary, dates, relative, derived, null.
+DELTA = Page(
+    reset=False,
+    more=False,
+    cursor=Cursor(EPOCH, 45, 0, 45, bytes(range(8, 16)), 45),
+    tombstones=("A00009", "A00010"),
+    rows=tuple(
+        (
+            f"A{number:05}L8",
+            "" if number % 2 else f"Full {number * number}",
+            "OFFS" if number < 30 else "LIBR",
+            "OFFS" if number < 29 else "LIBR",
+            "OFFS" if number < 28 else "LIBR",
+            "LIBR",
+            f"BOX{number // 4:03}" if number < 30 else "",
+            "",
+            "M",
+            f"cluster{number % 3}",
+            "bkp1",
+            "",
+            f"2031-01-{number - 9:02}T20:{number:02}:07Z",
+            f"2031-02-{number - 9:02}" if number < 37 else "",
+            "no",
+            "yes",
+        )
+        for number in range(10, 40)
+    ),
+    repositories_version=1,
+    repositories=None,
+    texts_kept=tuple(f"A{number:05}L8" for number in range(11, 40, 2)),
+)
+SCOPES = ScopeList(EPOCH, (ScopeFigures(SCOPE, "Tapes", 45, 30, 1),))
+STATS = ScopeStats(1795428900, 30, 2345, (("LIBR", 10), ("OFFS", 20)), (("M", 30),))
 
 
 def site(suite):
@@ -106,13 +148,21 @@ def script(client, server, given):
         ("client", "preamble, hello", client.start),
         ("server", "hello_ok", greet),
         ("client", "AUTH", client.send_auth),
+        ("client", "RUN", lambda: client.send_run(RunWord(RunStep.BEGIN, BATCH.run, bytes(range(16))))[1]),
         ("client", "SYNC", lambda: client.send_sync(Sync(SCOPE, Cursor()))[1]),
         ("server", "AUTH_OK", server.answer_login),
-        ("server", "PAGE", lambda: server.send_page(1, PAGE)),
+        ("server", "RUN_OK", lambda: server.send_lease(1, LEASE)),
+        ("server", "PAGE", lambda: server.send_page(2, PAGE)),
         ("client", "APPLY", lambda: client.send_apply(encode_apply(BATCH))[1]),
-        ("server", "APPLY_OK", lambda: server.send_outcome(2, OUTCOME)),
+        ("server", "APPLY_OK", lambda: server.send_outcome(3, OUTCOME)),
+        ("client", "SYNC", lambda: client.send_sync(Sync(SCOPE, PAGE.cursor, 1))[1]),
+        ("server", "PAGE", lambda: server.send_page(4, DELTA)),
+        ("client", "SCOPES", lambda: client.send_scopes()[1]),
+        ("server", "SCOPES_OK", lambda: server.send_scopes(5, SCOPES)),
+        ("client", "STATS", lambda: client.send_stats(SCOPE)[1]),
+        ("server", "STATS_OK", lambda: server.send_stats(6, STATS)),
         ("client", "PING", lambda: client.send_ping(b"tape")[1]),
-        ("server", "PONG", lambda: server.send_pong(3, b"tape")),
+        ("server", "PONG", lambda: server.send_pong(7, b"tape")),
         ("client", "BYE", lambda: client.send_bye("done")),
     ]
 
@@ -127,9 +177,10 @@ def record(suite):
         said.append({"from": end, "means": means, "bytes": data.hex()})
         reader = server if end == "client" else client
         events += [repr(event) for event in reader.receive_data(data)]
-        if means == "AUTH_OK":
-            events += [repr(event) for event in server.next_events()]
-    return {**given, "handshake_hash_id": client.log_id, "said": said, "events": events}
+        while means == "AUTH_OK" and (behind := server.next_events()):
+            events += [repr(event) for event in behind]
+    bodies = [encode_page(page).hex() for page in (PAGE, DELTA)]
+    return {**given, "pages": bodies, "handshake_hash_id": client.log_id, "said": said, "events": events}
 
 
 @pytest.mark.parametrize("suite", NAMES)
@@ -146,17 +197,27 @@ def test_every_message_was_recorded_and_understood(suite):
         "preamble, hello",
         "hello_ok",
         "AUTH",
+        "RUN",
         "SYNC",
         "AUTH_OK",
+        "RUN_OK",
         "PAGE",
         "APPLY",
         "APPLY_OK",
+        "SYNC",
+        "PAGE",
+        "SCOPES",
+        "SCOPES_OK",
+        "STATS",
+        "STATS_OK",
         "PING",
         "PONG",
         "BYE",
     ]
     assert len(recorded["events"]) == len(meant)
-    assert repr(seen.PageReceived(1, PAGE, last=True)) in recorded["events"]
+    assert repr(seen.PageReceived(2, PAGE, last=True)) in recorded["events"]
+    assert repr(seen.PageReceived(4, DELTA, last=True)) in recorded["events"]
+    assert repr(seen.LeaseReceived(1, LEASE)) in recorded["events"]
     assert any(repr(BATCH) in event for event in recorded["events"])
 
 

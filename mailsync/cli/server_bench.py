@@ -1,0 +1,136 @@
+"""`mailsync server bench`: what a server does on this machine, beside what is known, measured in the same run.
+
+Strategy: a temporary site with a server process of its own; nothing of the site here is read or written. A figure alone
+says little about a machine one does not know, so each stands beside another that was taken a moment before or after,
+and the ratio is what may be compared. Every part is bounded in count and in time.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mailsync.cli.bench_logins import Bounds, Client
+
+HELP = """\
+Measures logins, failing logins, a right one beside a flood of wrong ones, round trips, a snapshot, and a batch, on a
+temporary server with volumes of its own. Takes about a minute.
+
+example:
+  mailsync server bench
+  mailsync server bench --rows 1000 --logins 100 --wrong 100 --json
+"""
+_FAR_MS = 200  # a round trip over a long link
+
+
+class Figure(NamedTuple):
+    """One measurement, and what it stands beside: the ratio is the first by the second."""
+
+    name: str
+    value: float
+    unit: str
+    beside: str = ""
+    other: float = 0.0
+
+    @property
+    def ratio(self) -> float | None:
+        """The one by the other; None where it stands alone."""
+        return self.value / self.other if self.other else None
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("--logins", type=_count, default=1000, help="at most so many logins of each kind (1000)")
+    parser.add_argument("--wrong", type=_count, default=10_000, help="at most so many wrong logins (10000)")
+    parser.add_argument("--rows", type=_count, default=10_000, help="volumes, and operations of the batch (10000)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="at most so long for each part, twice for the wrong ones (20)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(arguments: Namespace) -> int:
+    """Measures and prints, each figure when it is known."""
+    shown: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
+        for measure in (_connections, _rows):
+            for figure in measure(Path(name), arguments):
+                shown.append(figure)
+                if not arguments.json:
+                    print(_told(figure), flush=True)
+    if arguments.json:
+        print(json.dumps({"figures": [{**one._asdict(), "ratio": one.ratio} for one in shown]}, indent=2))
+    return 0
+
+
+def _connections(folder: Path, arguments: Namespace) -> Iterator[Figure]:
+    from mailsync.cli import bench_logins as logins
+    from mailsync.cli.bench_rows import SCOPE
+
+    bounds = logins.Bounds(arguments.logins, arguments.seconds)
+    with logins.running(folder) as client:
+        with logins.running_tls(folder) as log_in:
+            found, floor = logins.rates_in_turn([client.log_in, log_in], bounds)
+        yield Figure("logins", found, "/s", "TLS 1.3 with asyncio", floor)
+        yield from _failing(client, arguments.logins // 10 or 1)
+        yield from _flood(client, logins.Bounds(arguments.wrong, arguments.seconds * 2), logins.beside_flood)
+        first, next_one = logins.round_trips(client, SCOPE)
+        yield Figure("round trips to the first page", first, "")
+        yield Figure("round trips of each request after it", next_one, "")
+        yield Figure(f"a run over a link of {_FAR_MS} ms", (first + next_one) * _FAR_MS, "ms")
+
+
+def _failing(client: Client, times: int) -> Iterator[Figure]:
+    """Who listens to the time of a refusal must not learn which kind it is."""
+    from mailsync.cli.bench_logins import medians_in_turn, revoked
+
+    wrong = client._replace(token=client.token._replace(secret=bytes(32)))
+    unknown = client._replace(token=client.token._replace(user="nobody"))
+    acts = [one.try_in_vain for one in (wrong, unknown, revoked(client))]
+    floor, *others = (seconds * 1000 for seconds in medians_in_turn(acts, times))
+    for name, found in zip(("an unknown user", "a revoked token"), others, strict=True):
+        yield Figure(f"refusing {name}", found, "ms", "a wrong token", floor)
+
+
+def _flood(client: Client, bounds: Bounds, beside: Callable[..., tuple[object, float, int]]) -> Iterator[Figure]:
+    from mailsync.cli.bench_logins import Rate, medians_in_turn
+
+    (alone,) = medians_in_turn([client.log_in], 20)
+    flood, seconds, times = beside(client, bounds)
+    assert isinstance(flood, Rate)
+    yield Figure(f"{flood.times} wrong logins", flood.per_second, "/s")
+    yield Figure(f"a right one beside them, {times} times", seconds * 1000, "ms", "alone", alone * 1000)
+
+
+def _rows(folder: Path, arguments: Namespace) -> Iterator[Figure]:
+    from mailsync.cli import bench_rows as rows
+    from mailsync.server.sqlite import SqliteStore
+    from mailsync.wire.limits import BATCH_OPERATIONS
+
+    with SqliteStore(folder / "rows.db") as store:
+        rows.fill(store, arguments.rows)
+        found = rows.snapshot(store)
+        what = f"snapshot of {arguments.rows} volumes"
+        yield Figure(f"{what}, time", found.seconds * 1000, "ms", "gzip -9 of fixed rows", found.fixed_seconds * 1000)
+        yield Figure(f"{what}, size", found.size / 1000, "kB", "gzip -9 of fixed rows", found.fixed_size / 1000)
+        names = rows.volume_names(store)[:BATCH_OPERATIONS]
+        applied = rows.batch(store, folder, names)
+        yield Figure(f"batch of {len(names)}", applied.seconds * 1000, "ms", "bare SQL", applied.bare_seconds * 1000)
+
+
+def _told(figure: Figure) -> str:
+    said = f"{figure.name:44}{figure.value:12,.1f} {figure.unit:3}"
+    if figure.ratio is None:
+        return said.rstrip()
+    return f"{said}  {figure.beside}: {figure.other:,.1f} {figure.unit}, ratio {figure.ratio:.2f}"
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10**6):
+        raise ArgumentTypeError(f'"{text}" is not a number from 1 to 1000000')
+    return int(text)

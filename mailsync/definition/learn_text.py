@@ -1,0 +1,126 @@
+"""The YAML of a proposed definition: what it was made of, beside every line that a person may want to change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from mailsync.definition.cells import shown
+from mailsync.definition.filters import Filter, compile_filter
+from mailsync.definition.learn_candidate import Candidate, content_filter
+from mailsync.definition.learn_columns import Role, Roles
+from mailsync.definition.learn_shapes import first_volume
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+)*\Z", re.ASCII)
+_MOST_SHAPES = 8
+_DISK = ("/*", "?:[\\]*")
+
+
+class Told(NamedTuple):
+    """What is written: the definition's name, the report's and its first lines, and what was found out about it."""
+
+    name: str
+    report: str
+    lines: Sequence[str]
+    candidate: Candidate
+    found: Roles
+    duplicates: str = ""
+
+
+def written(told: Told) -> str:
+    """The definition's text."""
+    return "\n".join(_lines(told)) + "\n"
+
+
+def _lines(told: Told) -> Iterator[str]:
+    candidate, found = told.candidate, told.found
+    volume = found.roles[0]
+    yield f"# Proposed by mailsync definitions learn, from {shown(told.report)}. Read it before it is used: what is a"
+    yield "# guess says so, and a wrong repository moves tapes. docs/definitions.md has every key."
+    yield f"name: {_value(told.name)}"
+    yield f"claim: {_claim(told)}  # which reports it reads: say it as precisely as you can"
+    settings = candidate.table | ({"split": _split(candidate, volume, found.split)} if found.split else {})
+    yield f"table: {_value(settings)}"
+    yield "skip:"
+    yield '  - {field: volume, matches: "CLN*", reason: cleaning tape}'
+    yield from _skips(candidate, volume)
+    if told.duplicates:
+        yield f"duplicates: {told.duplicates}  # some volumes are listed twice and differ: is the last one right?"
+    yield "fields:"
+    for role in found.roles:
+        yield _field(candidate, role)
+    if all(role.field != "repository" for role in found.roles):
+        yield "  # Where volumes are was not found. One place for all: repository: {value: OFFS}; a title: source"
+    for place in found.left:
+        cell = next(filter(None, candidate.column(place)), "")
+        if cell:
+            label = candidate.captions[place] or candidate.columns[place]
+            yield f"  # not used: {_value(label)}, such as {shown(cell)}"
+
+
+def _claim(told: Told) -> str:
+    """The captions where there are any, else the file's name with other digits."""
+    content = content_filter(told.candidate.line)
+    compiled = compile_filter(content) if content else None
+    if isinstance(compiled, Filter) and any(map(compiled.matches, told.lines)):
+        return _value({"content": content})
+    name = re.sub(r"[0-9]+", "*", told.report.rpartition("/")[2])
+    return _value({"attachment": re.sub(r"[?\[!]", "?", name)})
+
+
+def _split(candidate: Candidate, volume: Role, at: str) -> dict[str, Any]:
+    return {"column": candidate.columns[volume.place], "at": at}
+
+
+def _skips(candidate: Candidate, volume: Role) -> Iterator[str]:
+    """What else is no row: disk volumes, and what does not look like the other volumes."""
+    cells = candidate.column(volume.place)
+    if volume.also >= 0:
+        pairs = zip(cells, candidate.column(volume.also), strict=True)
+        cells = [cell if first_volume(cell) else other for cell, other in pairs]
+    if any(cell.startswith("/") for cell in cells):
+        yield f"  - {{field: volume, matches: {_value(_DISK[0])}, reason: disk volume}}"
+    if any(cell[1:3] == ":\\" for cell in cells):
+        yield f"  - {{field: volume, matches: {_value(_DISK[1])}, reason: disk volume}}"
+    if candidate.loose or any(cell and not first_volume(cell) for cell in cells):
+        shapes = _shapes([found for cell in cells if (found := first_volume(cell))])
+        yield f"  - {{field: volume, unless: {_value(shapes)}, reason: no volume}}  # as those that were seen"
+
+
+def _shapes(volumes: Sequence[str]) -> list[str]:
+    """Filters for volumes like these: of their lengths, with letters and digits where these have them."""
+    found = []
+    for length in sorted({len(volume) for volume in volumes})[:_MOST_SHAPES]:
+        places = zip(*(volume.upper() for volume in volumes if len(volume) == length), strict=True)
+        found.append("".join(map(_class, places)))
+    return found
+
+
+def _class(characters: Sequence[str]) -> str:
+    if all(character.isdigit() for character in characters):
+        return "[0-9]"
+    return "[A-Z]" if all(character.isalpha() for character in characters) else "[A-Z0-9]"
+
+
+def _field(candidate: Candidate, role: Role) -> str:
+    settings: dict[str, Any] = {"column": candidate.columns[role.place]}
+    if role.also >= 0:
+        settings = {"join": [settings, {"column": candidate.columns[role.also]}]}
+    settings |= dict(role.settings)
+    remark = f"  # {role.remark}" if role.remark else ""
+    if role.proposed:
+        return f"  # {role.field}: {_value(settings)}{remark}"
+    return f"  {role.field}: {_value(settings)}{remark}"
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - whatever YAML can say
+    """The value as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_value(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, str) and not _PLAIN.match(value):
+        return json.dumps(value, ensure_ascii=not value.isprintable())
+    return str(value)

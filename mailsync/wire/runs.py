@@ -1,0 +1,113 @@
+"""The bodies of RUN and RUN_OK: a run lent to one process at a time, so that no audience is answered twice.
+
+    RUN      u8 1 | u8 1 begin, 2 renew, 3 replied, 4 end | run 32 | holder 16 | audience, of replied only
+    RUN_OK   u8 1 | u8 1 yours, 2 busy, 3 done | u16 batches | (batch 16 | scope)* | u16 audiences | audience*
+
+Scope and audience are texts behind a u16 length. A run is named by what its mail's authentication covers, a holder by
+16 random bytes of a process. Neither says anything of rows, so these two messages travel without padding.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from mailsync.core.model import Scope, parse_scope
+from mailsync.wire import limits
+from mailsync.wire.errors import LocalProtocolError, RemoteProtocolError
+from mailsync.wire.reader import Reader, encode_text
+
+RUN_BYTES, HOLDER_BYTES, BATCH_BYTES = 32, 16, 16
+STATES = ("yours", "busy", "done")
+
+
+class RunStep(IntEnum):
+    """What a holder tells of a run."""
+
+    BEGIN = 1
+    RENEW = 2
+    REPLIED = 3
+    END = 4
+
+
+class RunWord(NamedTuple):
+    """A RUN: `audience` is who was answered, empty but for REPLIED."""
+
+    step: RunStep
+    run: bytes
+    holder: bytes
+    audience: str = ""
+
+
+class RunLease(NamedTuple):
+    """A RUN_OK: `state` is yours, busy (somebody else has it) or done.
+
+    `batches` are those recorded of the run so far, by scope, and `audiences` those already answered: a run that begins
+    anew, here or on another host, goes on from there.
+    """
+
+    state: str
+    batches: tuple[tuple[Scope, bytes], ...] = ()
+    audiences: tuple[str, ...] = ()
+
+
+def encode_run(word: RunWord) -> bytes:
+    """The body of a RUN. LocalProtocolError when it cannot travel."""
+    if len(word.run) != RUN_BYTES or len(word.holder) != HOLDER_BYTES:
+        raise LocalProtocolError(f"a run has {RUN_BYTES} bytes and its holder {HOLDER_BYTES}")
+    if bool(word.audience) != (word.step is RunStep.REPLIED):
+        raise LocalProtocolError("an audience belongs to REPLIED")
+    audience = encode_text(word.audience) if word.audience else b""
+    return bytes((1, word.step)) + word.run + word.holder + audience
+
+
+def decode_run(body: bytes) -> RunWord:
+    """The RUN in a body. RemoteProtocolError when it is not one."""
+    reader = Reader(body)
+    form, step = reader.take(2)
+    if form != 1 or step not in list(RunStep):
+        raise RemoteProtocolError("not a run of this version")
+    run, holder = reader.take(RUN_BYTES), reader.take(HOLDER_BYTES)
+    audience = reader.text() if step == RunStep.REPLIED else ""
+    reader.finish()
+    if step == RunStep.REPLIED and not audience:
+        raise RemoteProtocolError("an audience without a name")
+    return RunWord(RunStep(step), run, holder, audience)
+
+
+def encode_lease(lease: RunLease) -> bytes:
+    """The body of a RUN_OK. LocalProtocolError when it cannot travel."""
+    if lease.state not in STATES or len(lease.batches) > limits.RUN_BATCHES or len(lease.audiences) > limits.AUDIENCES:
+        raise LocalProtocolError("a run is yours, busy or done, with as many batches and audiences as there may be")
+    if any(len(batch) != BATCH_BYTES for _, batch in lease.batches):
+        raise LocalProtocolError("a batch id has 16 bytes")
+    parts = [bytes((1, 1 + STATES.index(lease.state))), len(lease.batches).to_bytes(2, "big")]
+    parts += [batch + encode_text(str(scope)) for scope, batch in lease.batches]
+    parts += [len(lease.audiences).to_bytes(2, "big"), *map(encode_text, lease.audiences)]
+    return b"".join(parts)
+
+
+def decode_lease(body: bytes) -> RunLease:
+    """The RUN_OK in a body. RemoteProtocolError when it is not one."""
+    reader = Reader(body)
+    form, state = reader.take(2)
+    if form != 1 or not 1 <= state <= len(STATES):
+        raise RemoteProtocolError("not a lease of this version")
+    batches = [_read_batch(reader) for _ in range(_count(reader, limits.RUN_BATCHES))]
+    audiences = [reader.text() for _ in range(_count(reader, limits.AUDIENCES))]
+    reader.finish()
+    return RunLease(STATES[state - 1], tuple(batches), tuple(audiences))
+
+
+def _read_batch(reader: Reader) -> tuple[Scope, bytes]:
+    batch, scope = reader.take(BATCH_BYTES), parse_scope(reader.text())
+    if scope is None:
+        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
+    return scope, batch
+
+
+def _count(reader: Reader, most: int) -> int:
+    count = int.from_bytes(reader.take(2), "big")
+    if count > most:
+        raise RemoteProtocolError(f"{count} where {most} may be")
+    return count
