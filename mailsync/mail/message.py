@@ -41,8 +41,8 @@ class Leaf(NamedTuple):
 
     `number` counts the parts that are not multipart, forwarded mails included, from 1. `name` is the name the part was
     given, "" when none. `containers` are the names of the forwarded mails around it, outermost first. `attached`: the
-    mail says that it is a file; `embedded`: that it belongs to another part, as a logo does. `cut_off`: the mail ends
-    within it. `flowed` and `delete_space` are what format=flowed and DelSp=yes say (RFC 3676).
+    mail says that it is a file; `embedded`: that it belongs to another part, as a logo does. `cut_off`: it is the
+    last of a multipart without an end. `flowed` and `delete_space` are what format=flowed and DelSp=yes say (RFC 3676).
     """
 
     number: int
@@ -143,8 +143,10 @@ def read_message(mail: bytes, budget: Budget) -> tuple[Leaf, ...] | Unreadable:
         root = _parse(folded.skeleton, budget)
     except _BeyondLimitError as beyond:
         return Unreadable(f"the mail cannot be unpacked: {beyond}", "send a simpler mail, or raise the limit")
-    last = _cut_off(root)
-    return tuple(_leaf(node, folded, cut_off=node.part is last) for node in _walk(root, (), count(1), related=False))
+    last = {id(leaf) for leaf in _cut_off(root)}
+    return tuple(
+        _leaf(node, folded, cut_off=id(node.part) in last) for node in _walk(root, (), count(1), related=False)
+    )
 
 
 def _parse(skeleton: bytes, budget: Budget) -> _Part:
@@ -230,13 +232,15 @@ def _encoding(part: Message) -> str:
     return str(part.get("content-transfer-encoding", "")).strip().lower()[:40]
 
 
-def _cut_off(part: _Part) -> _Part | None:
-    """The leaf the mail ends in although a boundary was still to come, None when it ends in order."""
-    missing = False
-    while children := part.children:
-        if part.get_content_maintype() == "multipart":
-            if not any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
-                return None
-            missing = True
-        part = children[-1]
-    return part if missing else None
+def _cut_off(root: _Part) -> Iterator[_Part]:
+    """The last leaf of every multipart without its closing boundary: whether rows are missing there, nobody can say.
+
+    A mail that was cut off and then forwarded has an end, and a multipart within it has none.
+    """
+    for part in root.walk():
+        if any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
+            last = part
+            while isinstance(last, _Part) and last.children:
+                last = last.children[-1]
+            if isinstance(last, _Part):
+                yield last
