@@ -13,7 +13,7 @@ from email.errors import CloseBoundaryNotFoundDefect
 from email.message import Message
 from email.parser import BytesFeedParser
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailparser import MailParser
 from mailparser.utils import mime_header_view
@@ -90,6 +90,16 @@ class _Part(Message):
         kind = super().get_content_maintype()
         opaque = kind == "message" and (self.get_content_type() in OPAQUE or _encoding(self) in _ENCODED)
         return "application" if opaque else kind
+
+    def get_param(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as Message.get_param
+        """A parameter of the content type, and what is given for a missing one where it cannot be read.
+
+        `email` raises on some (a name that is continued and is not, at once), within the parser too.
+        """
+        try:
+            return super().get_param(*arguments, **named)
+        except (LookupError, TypeError, ValueError):
+            return named.get("failobj", arguments[1] if len(arguments) > 1 else None)
 
     @property
     def children(self) -> tuple[_Part, ...]:
