@@ -11,7 +11,8 @@ databases       another file in the place of one               -
 definitions     any fault; two with one claim, asked together  the same, where few mails come;
                                                                routes that name built-in ones
 samples         one that gives other records, or lacks its     -
-                expected file, or is lacking beside one
+                expected file or its definition, or is
+                lacking beside one
 templates       one that is missing, or does not render        -
 server          elsewhere and unreachable; it refuses us, or   this host's own, and not running
                 lacks a scope or repository that a route names

@@ -13,7 +13,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailsync.cli.named import CATALOGUE, SITE, Named, find_built_in, find_definition
+from mailsync.cli.named import CATALOGUE, SITE, Named, find_built_in, find_definition, find_to_show
 from mailsync.core.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ example:
   mailsync definitions show netbackup-vmquery-w > definitions/netbackup-vmquery-w.yaml
   mailsync definitions test nightly-csv extract.csv
   mailsync definitions explain nightly-csv extract.csv --row 3
-  mailsync definitions learn report.txt > definitions/report.yaml
+  mailsync definitions learn report.txt > report.yaml
   mailsync definitions convert inventory.ttidef > definitions/inventory.yaml
 
 test prints what the expected file would hold, and ends in 1 when the sample gives other records than the file beside
@@ -136,7 +136,8 @@ def named_definition(arguments: Namespace) -> tuple[Named, Site | None]:
     if is_file(arguments.name):
         return find_definition(arguments.name, None), None
     site = site_if_any(arguments.config)
-    named = find_definition(arguments.name, site) if site else find_built_in(arguments.name)
+    find = find_to_show if arguments.action == "show" else find_definition
+    named = find(arguments.name, site) if site else find_built_in(arguments.name)
     return (named, site) if named else (find_definition(arguments.name, _site(arguments.config)), None)
 
 

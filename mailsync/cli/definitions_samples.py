@@ -109,7 +109,9 @@ def _context(arguments: Namespace, named: Named, given: Given | None) -> Context
     context = given.context(read_table) if given else Context(read_table)
     route = _route(arguments, named)
     if route is not None and (given is None or arguments.route):
-        context = context._replace(scope=route.scope, repositories=route.repositories, timezone=route.timezone)
+        context = context._replace(
+            scope=route.scope, repositories=route.repositories, timezone=route.timezone, day_first=route.day_first
+        )
     if arguments.scope:
         scope = parse_scope(arguments.scope)
         if scope is None:

@@ -51,6 +51,27 @@ def find_definition(name: str, site: Site | None) -> Named:
     return Named(definitions.find(name), definitions.file(name), whose)
 
 
+def find_to_show(name: str, site: Site) -> Named:
+    """As find_definition, but that a built-in one needs no other of the site's definitions to be in order.
+
+    `show NAME > definitions/NAME.yaml` has made an empty file of that name by the time this looks: it counts as none.
+    """
+    from mailsync.config.definitions import read_definitions
+
+    built_in = None if _has_own_file(name, site.definitions) else find_built_in(name)
+    if built_in is None or name in read_definitions(site.definitions)[0].by_name:
+        return find_definition(name, site)
+    return built_in
+
+
+def _has_own_file(name: str, folder: Path) -> bool:
+    """True for a file in the folder that is named after the definition, and says something."""
+    try:
+        return any(file.stat().st_size for file in folder.iterdir() if file.name in (f"{name}.yaml", f"{name}.ttidef"))
+    except OSError:
+        return False
+
+
 def find_built_in(name: str) -> Named | None:
     """The built-in definition of that name, which needs no site; None when there is none."""
     from mailsync.config.catalogue import Catalogue

@@ -13,6 +13,7 @@ Two claims within a tier are an error that names both; a higher tier silences th
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from mailsync.definition.ttidef import ReadList
 
 TTIDEF = ".ttidef"
+ENDINGS = (".yaml", TTIDEF)
+_EMPTY = "remove it, or write the definition: docs/definitions.md"
+_MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
 class Definitions(NamedTuple):
@@ -99,6 +103,9 @@ def read_definition(
     text = read_text(file, faults)
     if text is None:
         return None
+    if not text.strip():
+        faults.append(Fault(str(file), 0, 0, "the file is empty", _EMPTY))
+        return None
     if file.suffix != TTIDEF:
         return load_definition(str(file), text, faults, compose=compose)
     from mailsync.definition.ttidef import load_ttidef
@@ -107,20 +114,32 @@ def read_definition(
 
 
 def read_text(file: Path, faults: list[Fault]) -> str | None:
-    """The file's text, None after adding why not to `faults`. A .ttidef that is not UTF-8 is Windows-1252."""
+    """The file's text, None after adding why not to `faults`.
+
+    A .ttidef may be UTF-16, if it begins as such; where it is not UTF-8 either, it is Windows-1252.
+    """
     try:
         with file.open("rb") as stream:
             content = stream.read(4 * MAX_DOCUMENT + 1)
     except OSError as error:
         faults.append(Fault(str(file), 0, 0, f"cannot be read: {error.strerror}"))
         return None
-    for encoding in ("utf-8-sig", "windows-1252") if file.suffix == TTIDEF else ("utf-8",):
+    for encoding in _encodings(content) if file.suffix == TTIDEF else ("utf-8",):
         try:
-            return content.decode(encoding)
+            text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    faults.append(Fault(str(file), 0, 0, "cannot be read: not UTF-8 text"))
+        if file.suffix == TTIDEF and "\0" in text:
+            break
+        return text.removeprefix("\ufeff") if file.suffix == TTIDEF else text
+    faults.append(Fault(str(file), 0, 0, "cannot be read: not UTF-8 text", "save it as UTF-8"))
     return None
+
+
+def _encodings(content: bytes) -> tuple[str, ...]:
+    """The encodings a .ttidef may be in, by what it begins with."""
+    marked = tuple(encoding for mark, encoding in _MARKS if content.startswith(mark))
+    return marked or ("utf-8", "windows-1252")
 
 
 def _list_reader(folder: Path) -> ReadList:
@@ -162,7 +181,7 @@ def misnamed(name: str, definitions: Definitions) -> str:
 
 def _files(folder: Path, faults: list[Fault]) -> list[Path]:
     try:
-        return sorted(file for file in folder.iterdir() if file.suffix in (".yaml", TTIDEF))
+        return sorted(file for file in folder.iterdir() if file.suffix in ENDINGS)
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from mailsync.config.definitions import Definitions, read_definitions, unknown_names
+from mailsync.config.definitions import ENDINGS, Definitions, read_definitions, unknown_names
 from mailsync.config.keys import read_client_key, read_ring, read_token
 from mailsync.config.ownership import as_owner, other_owner, secret_complaint, secret_hint, user_name
 from mailsync.config.route import SENDER
@@ -119,6 +119,7 @@ def inspect_definitions(site: Site | None, folder: Path) -> Iterator[Finding]:
         yield from _built_in(site, definitions)
     for name, definition in definitions.by_name.items():
         yield from _samples(definition, definitions.files[name])
+    yield from _left_alone(folder)
 
 
 def inspect_time_zones(site: Site) -> Iterator[Finding]:
@@ -241,6 +242,20 @@ def _certificates(site: Site) -> Iterator[Finding]:
         except OSError as error:
             text = f"not certificates in PEM: {error.strerror or error}"
             yield Finding(PROBLEM, "keys", str(authority), text, "server.tls.ca in mailsync.yaml")
+
+
+def _left_alone(folder: Path) -> Iterator[Finding]:
+    """The samples in the folder whose definition is not there any more: nothing is compared with them."""
+    from mailsync.definition.samples import unpaired_names
+
+    try:
+        files = list(folder.iterdir())
+    except OSError:
+        return  # which is told where the definitions are read
+    stems = [file.stem for file in files if file.suffix in ENDINGS]
+    for name, stem in unpaired_names(stems, (file.name for file in files if file.suffix not in ENDINGS)):
+        text = f"there is no definition {stem} beside it, so it is compared with nothing"
+        yield Finding(PROBLEM, "samples", str(folder / name), text, f"remove it, or put {stem}.yaml beside it")
 
 
 def _samples(definition: Definition, file: Path) -> Iterator[Finding]:

@@ -32,7 +32,8 @@ class Route(NamedTuple):
     expected. `timezone` is an IANA name (`check` looks it up; planning does when a report needs it). `places` has line
     and column, in the site's file, of the values that only later are found to be wrong: the keys of PLACED, and
     `audiences.NAME`, which is the audience's template or, where it names none, the audience. `forwarded` is `read` or
-    `refuse`: what becomes of reports in forwarded mails.
+    `refuse`: what becomes of reports in forwarded mails. `day_first` is whether dates whose order a definition leaves
+    open have their day first, None: not said.
     """
 
     name: str
@@ -48,3 +49,4 @@ class Route(NamedTuple):
     reply_from: str
     places: Mapping[str, tuple[int, int]]
     forwarded: str = "read"
+    day_first: bool | None = None

@@ -69,6 +69,7 @@ def _route(name: str, section: Section, tokens: Mapping[str, tuple[str, ...]]) -
         reply_from=_reply_from(section, recipient),
         places=places,
         forwarded=section.choice("forwarded", FORWARDED, "read"),
+        day_first=section.boolean("day_first") if section.has("day_first") else None,
     )
     section.finish(f'route "{name}"')
     return route

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+HIDDEN_ROW = "hidden row"  # why a workbook's row is left out, of which an inventory must know
+
 
 class Matcher(Protocol):
     """A filter: matches whole texts, in time linear in them."""
@@ -74,11 +76,11 @@ class Layout(NamedTuple):
     Lines: `prefix` is taken off every one, then with `control` its first character is ANSI carriage control;
     `page_lines` are left out on top of every page; `sections` are titles whose named groups are sources of the rows
     that follow; lists that are `printed_twice` are left out; `totals` are checked. Kinds: `until` ends a ruled table,
-    whose rows begin in lines that fill the column `wrapped`; records have `label: value` lines around `separator`, or
-    `patterns`, and begin at `begins` or take `lines`; `others` is what lines without a pattern are. `title` and
-    `number` choose among several tables; `empty` is what a page of HTML says instead of a table without rows. `path`
-    leads to the rows of JSON. `wanted` captions are those without which a table is another one, `welcome` ones may be
-    missing.
+    whose rows begin in lines that fill the column `wrapped`, and whose volumes are in one of the columns `keys`;
+    records have `label: value` lines around `separator`, or `patterns`, and begin at `begins` or take `lines`; `others`
+    is what lines without a pattern are. `title` and `number` choose among several tables; `empty` is what a page of
+    HTML says instead of a table without rows. `path` leads to the rows of JSON. `wanted` captions are those without
+    which a table is another one, `welcome` ones may be missing.
     """
 
     kind: str = "delimited"
@@ -106,3 +108,4 @@ class Layout(NamedTuple):
     welcome: tuple[str, ...] = ()
     printed_twice: PrintedTwice | None = None
     empty: tuple[Matcher, ...] = ()
+    keys: tuple[str, ...] = ()

@@ -74,6 +74,7 @@ class Attachment(NamedTuple):
     """One decoded leaf of a mail. `path` names it for people; `depth` counts the enclosing forwarded mails.
 
     `html` belongs to a mail's own text: what the mail says in HTML beside it. The two are read as one (claim.py).
+    `joined` counts the lines of it that were put to the one before (format=flowed).
     """
 
     path: str
@@ -83,6 +84,7 @@ class Attachment(NamedTuple):
     depth: int
     body: bool
     html: Attachment | None = None
+    joined: int = 0
 
 
 class Repository(NamedTuple):

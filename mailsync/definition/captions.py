@@ -14,7 +14,7 @@ from mailsync.core.layout import Layout
 from mailsync.definition.cells import shown
 
 _DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
-_LISTED = 40
+_LISTED = 10
 # What is compared with hostile captions: splitting takes memory, and similarity time that grows with the square.
 _LOOKED_AT, _COMPARED, _LONGEST = 20_000, 200, 60
 _OTHER_REPORT = "the report's layout has changed, or it is another report"
@@ -69,14 +69,18 @@ def _other_delimiter(missing: Sequence[str], captions: Sequence[str], layout: La
 
 def _repeated(one: Sought) -> str:
     numbers = " and ".join(str(place + 1) for place in one.places[:_LISTED])
-    return f'caption "{one.caption}" is there more than once: columns {numbers}'
+    return f'caption "{one.caption}" is there more than once: columns {numbers}{_more(one.places)}'
+
+
+def _more(listed: Sequence[object]) -> str:
+    return f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
 
 
 def _missing(missing: Sequence[str], captions: Sequence[str]) -> str:
     names = " and ".join(f'"{one}"' for one in missing)
     listed = ", ".join(shown(caption) for caption in captions[:_LISTED])
     noun, verb = ("caption", "was") if len(missing) == 1 else ("captions", "were")
-    return f"{noun} {names} {verb} not found; captions are {listed}"
+    return f"{noun} {names} {verb} not found; captions are {listed}{_more(captions)}"
 
 
 def _suggestion(missing: Sequence[str], captions: Sequence[str]) -> str:

@@ -49,7 +49,8 @@ Checked = Value | Odd
 class Route(NamedTuple):
     """What finishing a column takes from the route: repository names, the time zone, the longest cell, today there.
 
-    `given` are the sources that are the same for every row: the attachment's name, the mail's subject.
+    `given` are the sources that are the same for every row: the attachment's name, the mail's subject. `day_first` is
+    whether dates have their day first, None where the route does not say.
     """
 
     repositories: Mapping[str, str]
@@ -57,6 +58,7 @@ class Route(NamedTuple):
     longest: int
     today: date | None = None
     given: Mapping[str, str] = {}
+    day_first: bool | None = None
 
 
 class Distinct(Generic[K, V]):
@@ -72,7 +74,7 @@ class Distinct(Generic[K, V]):
 
     def __call__(self, column: list[K]) -> list[V]:
         """The function's column for this column."""
-        if self._asked > _TRIED and 2 * self._worked > self._asked:
+        if not self.repeats:
             return self._work(column)
         self._asked += len(column)
         try:
@@ -80,6 +82,11 @@ class Distinct(Generic[K, V]):
         except KeyError:
             self._learn(column)
             return list(map(self._known.__getitem__, column))
+
+    @property
+    def repeats(self) -> bool:
+        """False once the entries were found hardly to repeat."""
+        return self._asked <= _TRIED or 2 * self._worked <= self._asked
 
     def _learn(self, column: list[K]) -> None:
         if len(self._known) > _KNOWN:
@@ -175,6 +182,15 @@ def shown(text: str) -> str:
     return f'"{plain[:57]}..."' if len(plain) > 60 else f'"{plain}"'
 
 
+def empty_field(rule: FieldRule) -> Odd:
+    """The problem of a row that does not say what is required."""
+    text = f"{field_label(rule)} is empty"
+    takes = rule.join.takes if rule.join else (rule.take,) if rule.take else ()
+    if any(take.source for take in takes):
+        return Odd(skip=False, text=text, hint="no title above it says it, or none that is understood")
+    return Odd(skip=False, text=text)
+
+
 def _check(rule: FieldRule, route: Route) -> Callable[[str], Checked]:
     """The check of one text: its value, None when it says nothing, or why its row is a problem."""
     name = rule.name
@@ -184,7 +200,7 @@ def _check(rule: FieldRule, route: Route) -> Callable[[str], Checked]:
     if name == "volume":
         return says
     required = rule.required or name == "barcode"
-    blank: Checked = Odd(skip=False, text=f"{field_label(rule)} is empty") if required else None
+    blank: Checked = empty_field(rule) if required else None
     if not required and rule.empty == "unset":
         blank = ""
     return lambda text: says(text) if text else blank
@@ -204,7 +220,8 @@ def _says(rule: FieldRule, route: Route) -> Callable[[str], Checked]:
     if field.kind is Kind.FLAG:
         return _flag_check(rule)
     if field.kind in (Kind.DATE, Kind.TIME):
-        return _date_check(rule, stored_in(rule, route.timezone))
+        check = _date_check(rule, stored_in(rule, route.timezone), route)
+        return _undecided_check(rule, check) if rule.undecided else check
     return _text_check(rule, field.longest)
 
 
@@ -275,11 +292,14 @@ def _text_check(rule: FieldRule, longest: int) -> Callable[[str], Checked]:
     return check
 
 
-def _date_check(rule: FieldRule, stored: Callable[[Moment], str]) -> Callable[[str], Checked]:
+def _date_check(rule: FieldRule, stored: Callable[[Moment], str], route: Route) -> Callable[[str], Checked]:
     """(8) the first format that fits; a word for never says that the date is unset."""
     label = field_label(rule)
     forms = date_forms(rule)
     wanted = " or ".join(date_texts(rule))
+    hint = "correct it in the report, or add its form to the field's `date`, or its word to `never`"
+    if rule.dates and route.day_first is not None:
+        hint += f"; the route says day_first: {str(route.day_first).lower()}"
 
     def check(text: str) -> Checked:
         for one in rule.never:
@@ -290,7 +310,15 @@ def _date_check(rule: FieldRule, stored: Callable[[Moment], str]) -> Callable[[s
             value = stored(moment) if moment else ""
             if value:
                 return value
-        hint = "correct it in the report, or add its form to the field's `date`, or its word to `never`"
         return Odd(skip=False, text=f"{label}: {shown(text)} is not a date of the form {wanted}", hint=hint)
 
     return check
+
+
+def _undecided_check(rule: FieldRule, check: Callable[[str], Checked]) -> Callable[[str], Checked]:
+    """(8) where nobody can tell day and month: a date says nothing, or is a problem where something must be said."""
+    unread: Checked = None
+    if rule.required:
+        text = f"{field_label(rule)}: day and month cannot be told apart, and it is required"
+        unread = Odd(skip=False, text=text, hint="set day_first in the route")
+    return lambda text: found if isinstance(found := check(text), Odd) else unread

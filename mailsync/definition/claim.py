@@ -6,9 +6,10 @@
 
 A definition claims an attachment when every criterion it gives matches. Names, types, subjects and senders are
 compared without case; `content` matches any one of the first lines. One without any criterion, as every .ttidef is,
-claims what the others of its tier leave; the mail's own text only where there is nothing beside it. A mail's own text
-and the HTML beside it are one report in two forms: whoever reads tables of HTML is asked about the HTML, everybody else
-about the text, and one of them reads it.
+claims what the others of its tier leave; the mail's own text only where there is nothing beside it. One that asks for
+the subject or sender alone, which is true of all that is in the mail, leaves the text alone where it reads an
+attachment: that is the covering words. A mail's own text and the HTML beside it are one report in two forms: whoever
+reads tables of HTML is asked about the HTML, everybody else about the text, and one of them reads it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ FirstLines = Callable[[Attachment, str], Sequence[str]]
 
 
 class MailFacts(NamedTuple):
-    """What a claim may ask of the mail: its subject, its single From address, whether more than text is in it."""
+    """What a claim may ask of the mail: its subject, its single From address, whether more than text is in it.
+
+    `reading` are the definitions that read something attached.
+    """
 
     subject: str = ""
     sender: str = ""
     attached: bool = False
+    reading: frozenset[str] = frozenset()
 
 
 class Claimed(NamedTuple):
@@ -60,6 +65,8 @@ def claim(
     for tier in tiers:
         claiming = []
         for definition in filter(has_criteria, tier):
+            if attachment.body and definition.name in facts.reading and _asks_of_the_mail_alone(definition):
+                continue
             matched, missed = _compare(definition, form_for(definition, attachment), facts, first_lines)
             if not missed:
                 claiming.append(definition)
@@ -83,6 +90,11 @@ def form_for(definition: Definition, attachment: Attachment) -> Attachment:
 def has_criteria(definition: Definition) -> bool:
     """False for a definition that reads what nothing else does, where a route names it."""
     return any(definition.claim)
+
+
+def _asks_of_the_mail_alone(definition: Definition) -> bool:
+    """True for a claim that says nothing of an attachment itself."""
+    return not any((definition.claim.attachment, definition.claim.type, definition.claim.content))
 
 
 def _compare(

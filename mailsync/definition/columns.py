@@ -7,14 +7,24 @@ short for a column is a problem of that row, unless the field is optional.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import or_
 from typing import NamedTuple
 
 from mailsync.core.fields import SYNC_FIELDS
 from mailsync.core.model import Scope, parse_scope
 from mailsync.definition.captions import Sought, caption_fault
-from mailsync.definition.cells import Checked, Distinct, Odd, Route, field_label, finish_column, prepare_column, shown
+from mailsync.definition.cells import (
+    Checked,
+    Distinct,
+    Odd,
+    Route,
+    empty_field,
+    field_label,
+    finish_column,
+    prepare_column,
+    shown,
+)
 from mailsync.definition.dated import ByDate, adjustment
 from mailsync.definition.getters import Get, getter
 from mailsync.definition.model import CrossTranslation, Definition, FieldRule
@@ -73,6 +83,11 @@ class Columns:
         self._looked_at = {name for one in definition.cross for name in (one.field, one.source)}
         self._looked_at |= {one.field for rule in definition.fields for one in rule.adjust}
         self._looked_at |= {one.field for one in definition.by_date}
+        rules = {rule.name: rule for rule in definition.fields}
+        self._unlike = [(rule, rules[rule.unlike]) for rule in definition.fields if rule.unlike]
+        self._looked_at |= {rule.name for pair in self._unlike for rule in pair}
+        place = rules.get("repository")
+        self._place = place if place and place.required and "repository_desc" in rules else None
         self._adjustments = {rule.name: adjustment(rule) for rule in definition.fields if rule.adjust}
         self._by_date = ByDate(definition, route) if definition.by_date else None
         self.bound: dict[str, Bound] = {}
@@ -95,10 +110,7 @@ class Columns:
     def apply(self, chunk: Chunk) -> Block:
         """The chunk's values, column by column."""
         odd = {index: Odd(skip=False, text=reason) for index, reason in chunk.broken}
-        # A cell can be too long only in a row that is.
-        long: list[int] = []
-        if max(map(len, chunk.raw), default=0) > self._longest:
-            long = [index for index, text in enumerate(chunk.raw) if len(text) > self._longest]
+        long = self._long(chunk)
         texts: dict[str, list[str]] = {}
         checked: dict[str, list[Checked]] = {}
         for name, bound in self.bound.items():
@@ -117,12 +129,36 @@ class Columns:
                 checked[name] = adjust(checked[name], texts)
         for values in checked.values():
             _gather(values, odd)
+        self._judge(checked, texts, odd, len(chunk.raw))
         volumes, scopes = self._keys(checked, len(chunk.raw))
         if isinstance(scopes, list):
             _gather(scopes, odd)
         self._decide_by_date(checked, texts, len(chunk.raw))
         columns = [_field_column(name, checked, len(chunk.raw)) for name in self.fields]
         return Block(volumes, scopes, columns, odd)
+
+    def texts(self, chunk: Chunk, names: Collection[str]) -> dict[str, list[str]]:
+        """The texts of these fields after step 6, of every row; what they are translated from must be among them."""
+        long = self._long(chunk)
+        bound = [(name, self.bound[name]) for name in self.bound if name in names]
+        texts = {name: one.prepare(self._cells(one, chunk, long, {})) for name, one in bound}
+        self._translate(texts)
+        return texts
+
+    def _judge(
+        self, checked: dict[str, list[Checked]], texts: Mapping[str, list[str]], odd: dict[int, Odd], rows: int
+    ) -> None:
+        """(11) what several fields of a row cannot say together."""
+        for pair in self._unlike:
+            _gather(_alike(*pair, texts), odd)
+        if self._place:
+            _gather(_lost(self._place, checked, rows), odd)
+
+    def _long(self, chunk: Chunk) -> list[int]:
+        """The rows that may hold a cell that is too long: only a row that is long itself can."""
+        if max(map(len, chunk.raw), default=0) <= self._longest:
+            return []
+        return [index for index, text in enumerate(chunk.raw) if len(text) > self._longest]
 
     def _translate(self, texts: dict[str, list[str]]) -> None:
         """(6) in file order: what one has changed may be what the next looks at; each field is translated once."""
@@ -194,6 +230,9 @@ class Columns:
 
 
 def _bind(rule: FieldRule, get: Get, definition: Definition, route: Route) -> Bound:
+    if rule.name == "repository" and any(one.name == "repository_desc" for one in definition.fields):
+        # Its description may say it instead: see _lost.
+        rule = rule._replace(required=False)
     prepare = prepare_column(rule)
     finish = finish_column(rule, [skip for skip in definition.skips if skip.field == rule.name], route)
 
@@ -211,6 +250,27 @@ def _crossing(cross: CrossTranslation) -> Distinct[tuple[str, str], str | None]:
         return None if result is None else translated(own, result)
 
     return Distinct(lambda pairs: [one(source, own) for source, own in pairs])
+
+
+def _alike(rule: FieldRule, other_rule: FieldRule, texts: Mapping[str, list[str]]) -> list[Odd | None]:
+    """A problem for each row in which both fields say the same."""
+    if rule.name not in texts or other_rule.name not in texts:
+        return []
+    pairs = zip(texts[rule.name], texts[other_rule.name], strict=True)
+    labels = f"{field_label(rule)} and {field_label(other_rule)}"
+    hint = "one of them is not this row's: is a title above it missing, or not understood?"
+    return [
+        Odd(skip=False, text=f"{labels} both say {shown(one)}", hint=hint)
+        if one and one.casefold() == other.casefold()
+        else None
+        for one, other in pairs
+    ]
+
+
+def _lost(rule: FieldRule, checked: Mapping[str, list[Checked]], rows: int) -> list[Odd | None]:
+    """A problem for each row that says no repository, neither by name nor by description."""
+    empty = empty_field(rule)
+    return [None if one else empty for one in _field_column(rule.name, checked, rows)]
 
 
 def _field_column(name: str, checked: Mapping[str, list[Checked]], rows: int) -> list[Checked]:

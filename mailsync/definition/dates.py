@@ -208,7 +208,10 @@ def _moment(found: dict[str, int]) -> Moment | None:
     except ValueError:
         return None
     if "j" in found:
-        after = day + timedelta(days=found["j"] - 1)
+        try:
+            after = day + timedelta(days=found["j"] - 1)
+        except OverflowError:  # beyond the year 9999
+            return None
         if not found["j"] or after.year != year:
             return None
         day = after

@@ -18,6 +18,7 @@ from operator import lt
 from typing import NamedTuple
 
 from mailsync.core.model import Value
+from mailsync.definition.row_values import Values
 
 AGREES, FIRST, LAST = "repeats an earlier row", "a duplicate: the first counts", "a duplicate: the last counts"
 
@@ -26,7 +27,7 @@ class Rows(NamedTuple):
     """The recorded rows of one scope, as columns that grow."""
 
     volumes: list[str]
-    values: list[tuple[Value, ...]]
+    values: Values
     rows: array[int]
     lines: array[int]
 
@@ -49,7 +50,7 @@ class Verdict(NamedTuple):
 
 def empty_rows() -> Rows:
     """No rows."""
-    return Rows([], [], array("I"), array("I"))
+    return Rows([], Values(), array("I"), array("I"))
 
 
 def has_duplicates(rows: Rows) -> bool:
@@ -80,13 +81,13 @@ def without(rows: Rows, dropped: Sequence[int]) -> Rows:
         kept[index] = 0
     return Rows(
         list(compress(rows.volumes, kept)),
-        list(compress(rows.values, kept)),
+        rows.values.chosen(kept),
         array("I", compress(rows.rows, kept)),
         array("I", compress(rows.lines, kept)),
     )
 
 
-def _judge_volume(places: list[int], values: list[tuple[Value, ...]], policy: str) -> Iterator[Verdict]:
+def _judge_volume(places: list[int], values: Sequence[tuple[Value, ...]], policy: str) -> Iterator[Verdict]:
     kept = places[-1] if policy == "last" else places[0]
     differing = next((place for place in places if values[place] != values[kept]), None)
     if policy == "error" or (policy == "agree" and differing is not None):

@@ -25,7 +25,7 @@ from mailsync.definition.mapping import Context, map_attachment
 from mailsync.definition.model import Definition
 
 _MOST_TEXT = 1_000_000
-_ZIP = b"PK\x03\x04"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _REFUSED = 0.1
 _FIELD = 0.02
 _UNLIKELY = 0.5
@@ -77,7 +77,7 @@ def _score(mapped: Mapped, candidate: Candidate, found: Roles) -> float:
 
 def _beginning(content: bytes) -> bytes:
     """The content as far as it is looked at: whole lines, and all of what is not read unless it is whole."""
-    if len(content) <= _MOST_TEXT or content.startswith(_ZIP) or content[:1000].strip()[:1] in (b"<", b"{", b"["):
+    if len(content) <= _MOST_TEXT or content.startswith(_WORKBOOKS) or content[:1000].strip()[:1] in (b"<", b"{", b"["):
         return content
     return content[: content.rfind(b"\n", 0, _MOST_TEXT) + 1] or content[:_MOST_TEXT]
 

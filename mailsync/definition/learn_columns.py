@@ -34,7 +34,13 @@ _VOLUME_WORDS = ("vol", "barcode", "tape", "media", "cartridge", "serial", "tag"
 _PLACE_WORDS = (
     *(("inchanger", 1.4), ("homelocation", 1.6), ("robottype", 1.3), ("state", 0.8), ("status", 0.5), ("robot", 0.7)),
     *(("library", 1.5), ("changer", 0.9), ("jukebox", 1.5), ("home", 0.3), ("where", 1.0), ("position", 0.7)),
+    *(("residence", 1.5), ("residing", 1.5), ("resides", 1.5), ("place", 1.0), ("depot", 1.5), ("storedat", 1.5)),
+    *(("heldat", 1.5), ("facility", 1.5), ("building", 1.2), ("aufbewahr", 1.5)),
 )
+# Captions that mean a place as a whole, and are part of other words.
+_PLACE_NAMES = frozenset(("ort", "lieu", "lugar", "luogo", "local", "plaats", "plats", "sted", "lager", "tresor"))
+_MOST_DATED = 20
+_USUAL = 6
 
 
 class Role(NamedTuple):
@@ -134,13 +140,27 @@ def _place_column(candidate: Candidate, columns: Sequence[Sequence[str]], taken:
 def _place_score(caption: str, cells: Sequence[str]) -> float:
     filled = [cell for cell in cells if cell]
     name, field = squeezed(caption), field_of(caption)
-    if field not in ("", "repository"):
+    if field not in ("", "repository") or _is_dated(filled):
         return 0.0
     score = 3.0 if field == "repository" else 2.0 if speaks_of_places(caption) else 0.0
+    score += 1.5 if name in _PLACE_NAMES else 0.0
     score += max((weight for word, weight in _PLACE_WORDS if word in name), default=0.0)
     score += place_share(filled) * (0.9 if caption else 1.1)
     score += 0.1 if len(set(filled)) <= max(2, len(filled) // 2) else -0.1
     return score * (0.5 + 0.5 * len(filled) / len(cells))
+
+
+def _is_dated(filled: Sequence[str]) -> bool:
+    """True for cells of which most are dates: no place is called that, whatever the caption ("Retain To")."""
+    known = list(dict.fromkeys(filled))[:_MOST_DATED]
+    dated = [any(map(str.isdigit, cell)) and bool((form := date_form([cell])).text or form.several) for cell in known]
+    return 2 * sum(dated) > len(known)
+
+
+def volume_like(cells: Sequence[str]) -> bool:
+    """True for a column of which half the filled cells or more begin with a likely volume, no shorter than most are."""
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and 2 * sum(len(first_volume(cell)) >= _USUAL for cell in filled) >= len(filled)
 
 
 def _by_caption(candidate: Candidate, field: str, taken: set[int]) -> int:

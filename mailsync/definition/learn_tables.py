@@ -28,14 +28,14 @@ from mailsync.definition.table import ReadTable
 
 _MOST_TABLES = 12
 _SEARCHED = 30
-_ZIP = b"PK\x03\x04"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|", "~": "~"}
 _PREFIX = re.compile(r"[^|+]*?(?=\+-|\| )")
 
 
 def candidates(attachment: Attachment, read: ReadTable) -> Iterator[Candidate]:
     """Every way to read the attachment that gives rows."""
-    if attachment.content.startswith(_ZIP):
+    if attachment.content.startswith(_WORKBOOKS):
         yield from _headed(Reading(attachment, read, ""), "workbook")
         return
     reading = Reading(attachment, read, "cp037" if _is_ebcdic(attachment.content) else "")

@@ -10,11 +10,16 @@ from typing import Any, NamedTuple
 from mailsync.definition.cells import shown
 from mailsync.definition.filters import Filter, compile_filter
 from mailsync.definition.learn_candidate import Candidate, content_filter
-from mailsync.definition.learn_columns import Role, Roles
+from mailsync.definition.learn_columns import Role, Roles, volume_like
 from mailsync.definition.learn_shapes import first_volume
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+)*\Z", re.ASCII)
 _MOST_SHAPES = 8
+_ALSO = ": VOLUMES TOO? Only one column of them is read"
+_NAMING = 3  # letters of a file's name that tell it from others
+_ANY, _DIGIT = "[A-Z0-9]", "[0-9]"
+_NUMBERED = 6
+_SUFFIXED = frozenset((6, 8))
 _DISK = ("/*", "?:[\\]*")
 
 
@@ -42,7 +47,8 @@ def _lines(told: Told) -> Iterator[str]:
     yield f"name: {_value(told.name)}"
     yield f"claim: {_claim(told)}  # which reports it reads: say it as precisely as you can"
     settings = candidate.table | ({"split": _split(candidate, volume, found.split)} if found.split else {})
-    yield f"table: {_value(settings)}"
+    words = settings["kind"] == "lines" and len(candidate.columns) > 1
+    yield f"table: {_value(settings)}" + ("  # a line of more or fewer words is left out" if words else "")
     yield "skip:"
     yield '  - {field: volume, matches: "CLN*", reason: cleaning tape}'
     yield from _skips(candidate, volume)
@@ -53,20 +59,27 @@ def _lines(told: Told) -> Iterator[str]:
         yield _field(candidate, role)
     if all(role.field != "repository" for role in found.roles):
         yield "  # Where volumes are was not found. One place for all: repository: {value: OFFS}; a title: source"
+    also = [place for place in found.left if volume_like(candidate.column(place))]
     for place in found.left:
         cell = next(filter(None, candidate.column(place)), "")
         if cell:
             label = candidate.captions[place] or candidate.columns[place]
-            yield f"  # not used: {_value(label)}, such as {shown(cell)}"
+            yield f"  # not used: {_value(label)}, such as {shown(cell)}{_ALSO if place in also else ''}"
 
 
 def _claim(told: Told) -> str:
-    """The captions where there are any, else the file's name with other digits."""
+    """The captions where there are any, else the file's name with other digits, whole where little would be left of it.
+
+    A claim by the ending alone would take every report from the built-in definitions.
+    """
     content = content_filter(told.candidate.line)
     compiled = compile_filter(content) if content else None
     if isinstance(compiled, Filter) and any(map(compiled.matches, told.lines)):
         return _value({"content": content})
-    name = re.sub(r"[0-9]+", "*", told.report.rpartition("/")[2])
+    report = told.report.rpartition("/")[2]
+    name = re.sub(r"[0-9]+", "*", report)
+    if sum(map(str.isalpha, name.rpartition(".")[0] or name)) < _NAMING:
+        name = report
     return _value({"attachment": re.sub(r"[?\[!]", "?", name)})
 
 
@@ -86,22 +99,34 @@ def _skips(candidate: Candidate, volume: Role) -> Iterator[str]:
         yield f"  - {{field: volume, matches: {_value(_DISK[1])}, reason: disk volume}}"
     if candidate.loose or any(cell and not first_volume(cell) for cell in cells):
         shapes = _shapes([found for cell in cells if (found := first_volume(cell))])
-        yield f"  - {{field: volume, unless: {_value(shapes)}, reason: no volume}}  # as those that were seen"
+        yield f"  - {{field: volume, unless: {_value(shapes)}, reason: no volume}}  # their lengths, and a digit"
 
 
 def _shapes(volumes: Sequence[str]) -> list[str]:
-    """Filters for volumes like these: of their lengths, with letters and digits where these have them."""
+    """Filters for volumes of the lengths of these, with a digit where all of these have the last one of their number.
+
+    Nothing else of them is asked: a prefix that was not seen yet must not be left out. Of six characters and a suffix
+    of the medium, either may come without the other.
+    """
     found = []
-    for length in sorted({len(volume) for volume in volumes})[:_MOST_SHAPES]:
-        places = zip(*(volume.upper() for volume in volumes if len(volume) == length), strict=True)
-        found.append("".join(map(_class, places)))
+    lengths = {len(volume) for volume in volumes}
+    for length in sorted(lengths)[:_MOST_SHAPES]:
+        places = zip(*(volume for volume in volumes if len(volume) == length), strict=True)
+        digits = [all(map(str.isdigit, characters)) for characters in places]
+        found.append(_shape(length, _last(digits[:_NUMBERED]) if any(digits[:_NUMBERED]) else _last(digits)))
+    if len(lengths) == 1 and lengths <= _SUFFIXED:
+        at = found[0].find(_DIGIT) // len(_ANY)
+        found += [_shape(length, at) for length in _SUFFIXED - lengths if 0 <= at < _NUMBERED]
     return found
 
 
-def _class(characters: Sequence[str]) -> str:
-    if all(character.isdigit() for character in characters):
-        return "[0-9]"
-    return "[A-Z]" if all(character.isalpha() for character in characters) else "[A-Z0-9]"
+def _last(digits: Sequence[bool]) -> int:
+    return max((place for place, digit in enumerate(digits) if digit), default=-1)
+
+
+def _shape(length: int, digit: int) -> str:
+    """A filter for texts of that length, with a digit at that place (-1: at none)."""
+    return "".join(_DIGIT if place == digit else _ANY for place in range(length))
 
 
 def _field(candidate: Candidate, role: Role) -> str:

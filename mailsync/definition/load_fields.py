@@ -11,6 +11,7 @@ from mailsync.definition.filters import Filter, FilterFault, compile_pattern
 from mailsync.definition.load_rules import check_sources, load_adjustments, read_filter, read_filters
 from mailsync.definition.model import (
     RULE_FIELDS,
+    WORK_FIELDS,
     Adjustment,
     CrossTranslation,
     FieldRule,
@@ -67,6 +68,7 @@ def load_fields(top: Section, kind: str) -> Fields:
     cross += [_crossing(one, names) for one in crossing]
     for rule in rules:
         check_sources(section, rule.name, [one.field for one in rule.adjust], names)
+        check_sources(section, rule.name, [rule.unlike] if rule.unlike else [], names)
     captioned = tuple(rule.name for rule in rules if any(take.caption for take in takes_of(rule)))
     return Fields(tuple(rules), tuple(cross), captioned)
 
@@ -105,6 +107,7 @@ def _rule(name: str, field: Section, kind: str) -> FieldRule:
         join=join,
         months=months,
         adjust=_adjust(name, field),
+        unlike=field.text("unlike"),
     )
 
 
@@ -282,7 +285,8 @@ def _adjust(name: str, field: Section) -> tuple[Adjustment, ...]:
 
 def _dates(name: str, field: Section, months: tuple[str, ...]) -> tuple[str, ...]:
     texts = field.texts("date")
-    if texts and not _is_date(name):
+    # One that is only looked at may tell which order the report's dates have (day_order.py).
+    if texts and not _is_date(name) and name not in WORK_FIELDS:
         field.fault("date", f'"{name}" is not a date', "move_date, write_time and expiry_date are")
     for text in texts:
         compiled = compile_date(text, months)

@@ -62,7 +62,9 @@ def complete_layout(top: Section, layout: Layout, fields: Fields) -> Layout:
     if layout.wrapped:
         wanted[layout.wrapped] = None
     welcome = dict.fromkeys(take.caption for take in asked if take.caption not in wanted)
-    return layout._replace(header=max(layout.header, 0), wanted=tuple(wanted), welcome=tuple(welcome))
+    keys = [take.caption for rule in fields.rules if rule.name in ("volume", "barcode") for take in takes_of(rule)]
+    known = tuple(filter(None, keys)) if layout.kind == "ruled" and layout.until else ()
+    return layout._replace(header=max(layout.header, 0), wanted=tuple(wanted), welcome=tuple(welcome), keys=known)
 
 
 def _of_kind(section: Section, layout: Layout) -> Layout:

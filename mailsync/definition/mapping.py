@@ -22,8 +22,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from mailsync.core.layout import HIDDEN_ROW
 from mailsync.core.model import Attachment, Count, Mapped, Origin, Place, Problem, Records, Scope, Value
-from mailsync.definition.cells import Distinct, Odd, Route, shown, skipped
+from mailsync.definition.cells import Distinct, Odd, Route, shown
 from mailsync.definition.columns import Block, Columns
 from mailsync.definition.duplicates import (
     AGREES,
@@ -36,17 +37,15 @@ from mailsync.definition.duplicates import (
     judge,
     without,
 )
-from mailsync.definition.model import Definition, Skip
+from mailsync.definition.model import Definition, Settled
 from mailsync.definition.shown import printable
-from mailsync.definition.sieve import Sieve
+from mailsync.definition.sieve import Sieve, left_out
 from mailsync.definition.table import Chunk, ReadTable, Table
 from mailsync.definition.totals import Totals
 from mailsync.definition.wholeness import Wholeness
 
 if TYPE_CHECKING:
     from datetime import date
-
-_BLANK = Odd(skip=True, text="blank")
 
 
 class RowLimits(NamedTuple):
@@ -67,7 +66,7 @@ class Context(NamedTuple):
     `scope` is the route's default, `repositories` what its reports call them -> Repository-ID, `timezone` an IANA
     name (empty: UTC). `read` is tables.reader.read_table: definitions and tables do not know each other. `spoken` are
     the scopes that the mail's other attachments speak of. `today` is the day in that zone, for rules by date;
-    `subject` is the mail's.
+    `subject` is the mail's. `day_first` is whether dates whose order is open have their day first, None: not said.
     """
 
     read: ReadTable
@@ -79,6 +78,7 @@ class Context(NamedTuple):
     spoken: frozenset[Scope] = frozenset()
     today: date | None = None
     subject: str = ""
+    day_first: bool | None = None
 
 
 def map_attachment(attachment: Attachment, definition: Definition, context: Context) -> Mapped:
@@ -88,33 +88,40 @@ def map_attachment(attachment: Attachment, definition: Definition, context: Cont
     """
     table = context.read(attachment, definition.layout, context.limits.cells)
     route = route_of(attachment, context)
+    settled = in_one_order(attachment, definition, context)
     sieve = Sieve(definition)
-    columns = Columns(definition, table, context.scope, route, sieve=sieve)
+    columns = Columns(settled.definition, table, context.scope, route, sieve=sieve)
     draft = _Draft(Place(context.mail, attachment.path, printable(table.name)), definition, context, sieve)
     if table.guess:
         draft.note(0, 0, table.guess, "set encoding in the definition's table")
+    if settled.note:
+        draft.note(0, 0, *settled.note)
     if table.fault:
         draft.problem(0, 0, table.fault, table.hint or "send it again")
     elif columns.faults:
         draft.refuse_all(table, columns)
     else:
         draft.record_all(table, columns)
+    draft.look_for_quoting(attachment)
     return draft.mapped(columns.fields)
-
-
-def left_out(skips: Sequence[Skip], chunk: Chunk, padding: str) -> dict[int, Odd]:
-    """(2) the rows whose raw text is excluded, by the first exclusion that matches, or blank."""
-    found = dict.fromkeys([index for index, raw in enumerate(chunk.raw) if not raw.strip(padding)], _BLANK)
-    for skip in reversed(skips):
-        if not skip.field:
-            found |= dict.fromkeys(skipped(skip, chunk.raw), Odd(skip=True, text=skip.reason))
-    return found
 
 
 def route_of(attachment: Attachment, context: Context) -> Route:
     """What the fields of the attachment take from the mail and its route."""
     given = {"attachment": attachment.path, "subject": context.subject}
-    return Route(context.repositories, context.timezone, context.limits.cell, context.today, given)
+    return Route(context.repositories, context.timezone, context.limits.cell, context.today, given, context.day_first)
+
+
+def in_one_order(attachment: Attachment, definition: Definition, context: Context) -> Settled:
+    """(8) the definition with the order of its dates decided, where it leaves that open, by all of the attachment."""
+    if all(len(rule.dates) < 2 for rule in definition.fields):
+        return Settled(definition)
+    from mailsync.definition.day_order import settle_order
+
+    def read() -> Table:
+        return context.read(attachment, definition.layout, context.limits.cells)
+
+    return settle_order(definition, route_of(attachment, context), read, most=context.limits.rows)
 
 
 class _Draft:
@@ -148,6 +155,13 @@ class _Draft:
             self._problems.append(Problem(self._origin(row, line), printable(text), printable(hint)))
         else:
             self._unlisted += 1
+
+    def look_for_quoting(self, attachment: Attachment) -> None:
+        """Notes that the mail quotes the report, where that may be why nothing of it could be read."""
+        content = attachment.content
+        if not self._recorded and 2 * content.count(b"\n>") > content.count(b"\n") > 0:
+            hint = "send the report itself, or forward its mail as an attachment"
+            self.note(0, 0, "most of its lines begin with >: the mail quotes the report", hint)
 
     def refuse_all(self, table: Table, columns: Columns) -> None:
         """Counts the rows of a table that none can be read of, and says why once."""
@@ -213,6 +227,8 @@ class _Draft:
         for chunk in table.chunks:
             self._read += sum(chunk.left_out.values())
             self._skipped.update(chunk.left_out)
+            if HIDDEN_ROW in chunk.left_out:
+                self._list.doubt(f"{chunk.left_out[HIDDEN_ROW]} of its rows are hidden")
             if self._rows + len(chunk.raw) > most:
                 self._refuse_whole(0, f"more than {most} rows", "raise the limit on rows, or send the report in parts")
                 return
@@ -268,17 +284,17 @@ class _Draft:
         for index in odd:
             kept[index] = 0
         volumes = cast("Iterable[str]", compress(block.volumes, kept))
-        columns = cast("list[Iterable[Value]]", [compress(column, kept) for column in block.columns])
-        # Equal tuples become one object: most rows of a report say what others say.
-        values = self._share(list(zip(*columns, strict=True) if columns else repeat((), len(rows) - len(odd))))
-        places = zip(compress(rows, kept), compress(lines, kept), strict=True)
+        columns = cast("list[list[Value]]", [list(compress(column, kept)) for column in block.columns])
         if isinstance(block.scopes, Scope):
             recorded = self._recorded.setdefault(block.scopes, empty_rows())
             recorded.volumes.extend(volumes)
-            recorded.values.extend(values)
+            recorded.values.extend(columns, len(rows) - len(odd))
             recorded.rows.extend(compress(rows, kept))
             recorded.lines.extend(compress(lines, kept))
             return
+        # Equal tuples become one object: most rows of a report say what others say.
+        values = self._share(list(zip(*columns, strict=True) if columns else repeat((), len(rows) - len(odd))))
+        places = zip(compress(rows, kept), compress(lines, kept), strict=True)
         scopes = cast("Iterable[Scope]", compress(block.scopes, kept))
         for scope, volume, value, place in zip(scopes, volumes, values, places, strict=True):
             self._recorded.setdefault(scope, empty_rows()).add(volume, value, *place)
@@ -313,7 +329,16 @@ class _Draft:
 
     def _records(self, fields: tuple[str, ...]) -> tuple[Records, ...]:
         return tuple(
-            Records(scope, fields, *rows, places=(self._place,), which=bytes(len(rows.volumes)))
+            Records(
+                scope,
+                fields,
+                rows.volumes,
+                rows.values.plain(),
+                rows.rows,
+                rows.lines,
+                places=(self._place,),
+                which=bytes(len(rows.volumes)),
+            )
             for scope, rows in sorted(self._recorded.items())
             if rows.volumes
         )

@@ -156,7 +156,9 @@ class ChangeSkip(NamedTuple):
 class FieldRule(NamedTuple):
     """How one field is made. At most one of `literal`, `take` and `join` is given; without, it starts empty.
 
-    `months` are the names of the months besides the English ones, twelve by twelve.
+    `months` are the names of the months besides the English ones, twelve by twelve. `undecided` is not the file's
+    word, but a report's: nobody can tell day and month of its dates (day_order.py), so that they say nothing. With
+    `unlike` a row whose text is that of the other field too is a problem.
     """
 
     name: str
@@ -174,6 +176,8 @@ class FieldRule(NamedTuple):
     join: Join | None = None
     months: tuple[str, ...] = ()
     adjust: tuple[Adjustment, ...] = ()
+    undecided: bool = False
+    unlike: str = ""
 
 
 class Definition(NamedTuple):
@@ -216,6 +220,13 @@ class Definition(NamedTuple):
             change_skips=tuple(one._replace(reason="") for one in self.change_skips),
         )
         return hashlib.sha256(json.dumps(_plain(meaning), sort_keys=True).encode()).hexdigest()
+
+
+class Settled(NamedTuple):
+    """A definition whose dates are all in one order, and text and hint of a note on the fields that are left out."""
+
+    definition: Definition
+    note: tuple[str, str] | None = None
 
 
 def _plain(value: object) -> object:

@@ -62,30 +62,34 @@ def column_reader(rule: FieldRule, timezone: str) -> Quick | None:
     The form that fits is the first that does: one behind another is asked where the one before it certainly does not.
     """
     known = FIELD_BY_NAME.get(rule.name)
-    if known is None or known.kind not in (Kind.DATE, Kind.TIME):
+    if known is None or known.kind not in (Kind.DATE, Kind.TIME) or rule.undecided:
         return None
     ways = [quick_reader(form, stored_in(rule, timezone), timed=_is_timed(rule)) for form in date_forms(rule)]
+    first = [way for way in takewhile(lambda way: way is not None, ways) if way is not None]
     never = rule.never
 
     def swift(column: Sequence[str]) -> list[str | None]:
         found: list[str | None] = [None] * len(column)
-        for way in ways:
-            open_ = [index for index, value in enumerate(found) if value is None]
-            if way is None or not open_:
-                break
-            whole = len(open_) == len(column)
-            values = way(column if whole else [column[index] for index in open_])
-            if whole:
-                found = values
-            else:
-                for index, value in zip(open_, values, strict=True):
-                    found[index] = value
+        for way in first:
+            found = _filled(found, way, column)
+        if len(first) < len(ways):
+            found = ["" if value is None else value for value in found]
         for one in never:
             for index in one.matching(column):
                 found[index] = ""
         return found
 
-    return swift if any(ways) else None
+    return swift if first else None
+
+
+def _filled(found: list[str | None], way: Quick, column: Sequence[str]) -> list[str | None]:
+    """What is found with what this way reads of the rest."""
+    rest = [index for index, value in enumerate(found) if value is None]
+    if len(rest) == len(column):
+        return way(column)
+    for index, value in zip(rest, way([column[index] for index in rest]), strict=True):
+        found[index] = value
+    return found
 
 
 def quick_reader(form: DateFormat, stored: Callable[[Moment], str], *, timed: bool) -> Quick | None:
@@ -108,6 +112,11 @@ class _Parts(NamedTuple):
     hour: str
     inner: tuple[str, ...]
     mark: tuple[str, ...]
+
+    @property
+    def plain(self) -> bool:
+        """True when days are numbers and what is between them: then what is cut off for the day is all of it."""
+        return all(len(piece) == 1 or piece in _DIGITS - {"%e"} for piece in self.days.pieces)
 
     @property
     def zero(self) -> str:
@@ -144,6 +153,7 @@ class _Reader:
         self._parts = parts
         self._stored = stored
         self._timed = timed
+        self._plain = parts.plain
         self._zero = parts.zero
         self._end = 2 + len(parts.zero)
         self._days: dict[str, Moment | None] = {}
@@ -169,12 +179,14 @@ class _Reader:
         # A blank in a format may be another white space in the text.
         return "" if self._parts.separator == " " else None
 
-    def _learn(self, day: str, hour: str, inner: str, mark: str) -> str:
+    def _learn(self, day: str, hour: str, inner: str, mark: str) -> str | None:
         """The stored text, worked out from its parts; notes them where the next text may be put together from them."""
         if len(hour) < 2 or len(inner) < len(self._zero) or len(day) + len(mark) > _LONGEST:
             return ""
         parts = self._parts
         date = _known(self._days, day, lambda: parse_date(day, parts.days))
+        if date is None and self._plain and not day[-1:].isspace():
+            return None
         clock = _known(self._clocks, hour + mark, lambda: parts.clock(hour + self._zero + mark, parts.mark))
         rest = _known(self._inner, inner, lambda: parts.clock(f"12{inner}", ()))
         if date is None or clock is None or rest is None:

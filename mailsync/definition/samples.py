@@ -4,7 +4,8 @@
     NAME.sample-WORD.txt     NAME.expected-WORD.json      WORD: letters, digits, dashes; any ending of the sample
 
 The expected file is what `records_as_json` gives, and may say under `given` what a route would: `scope`,
-`repositories`, `timezone`, the `charset` a mail would declare, and `today`. Only the keys it has are compared.
+`repositories`, `timezone`, `day_first`, the `charset` a mail would declare, and `today`. Only the keys it has are
+compared.
 """
 
 from __future__ import annotations
@@ -35,10 +36,18 @@ class Given(NamedTuple):
     timezone: str
     charset: str
     today: date | None
+    day_first: bool | None = None
 
     def context(self, read: ReadTable) -> Context:
         """For mapping the sample; `read` is tables.reader.read_table."""
-        return Context(read, scope=self.scope, repositories=self.repositories, timezone=self.timezone, today=self.today)
+        return Context(
+            read,
+            scope=self.scope,
+            repositories=self.repositories,
+            timezone=self.timezone,
+            today=self.today,
+            day_first=self.day_first,
+        )
 
 
 class Paired(NamedTuple):
@@ -61,6 +70,17 @@ def pair_samples(definition: str, names: Iterable[str]) -> Paired:
     wanted = {expected for _, expected in samples}
     ours = (name for name in files if name.startswith(definition) and _EXPECTED.match(name, len(definition)))
     return Paired(samples, tuple(name for name in ours if name not in wanted))
+
+
+def unpaired_names(definitions: Iterable[str], names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The samples and expected files among the names that belong to none of the definitions (stems), with whose."""
+    known = tuple(definitions)
+    found = []
+    for name in sorted(names):
+        match = _SAMPLE.search(name) or _EXPECTED.search(name)
+        if match and not any(name.startswith((f"{one}.sample", f"{one}.expected")) for one in known):
+            found.append((name, name[: match.start()]))
+    return tuple(found)
 
 
 def records_as_json(mapped: Mapped) -> dict[str, object]:
@@ -96,7 +116,7 @@ def sample_differences(
         return (f'the expected records have an unknown key "{unknown[0]}"',)
     given = read_given(wanted.get("given", {}))
     if given is None:
-        return ('"given" is not an object of scope, repositories, timezone, charset and today',)
+        return ('"given" is not an object of scope, repositories, timezone, day_first, charset and today',)
     attachment = Attachment(name, content, "", given.charset, depth=0, body=False)
     try:
         found = records_as_json(map_attachment(attachment, definition, given.context(read)))
@@ -124,7 +144,8 @@ def read_given(value: object) -> Given | None:
         return None
     repositories = value.get("repositories", {})
     scope, timezone, charset, today = (value.get(key, "") for key in ("scope", "timezone", "charset", "today"))
-    if not isinstance(repositories, dict):
+    day_first = value.get("day_first")
+    if not isinstance(repositories, dict) or not (day_first is None or isinstance(day_first, bool)):
         return None
     if not all(
         isinstance(text, str) for text in (scope, timezone, charset, today, *repositories, *repositories.values())
@@ -135,7 +156,7 @@ def read_given(value: object) -> Given | None:
         day = date.fromisoformat(today) if today else None
     except ValueError:
         return None
-    return Given(parsed, repositories, timezone, charset, day) if parsed or not scope else None
+    return Given(parsed, repositories, timezone, charset, day, day_first) if parsed or not scope else None
 
 
 def _differences(place: str, wanted: object, found: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""Step 2 of the evaluation order, but for exclusions: which records of a table are rows.
+"""Step 2 of the evaluation order: which records of a table are rows.
 
 a record                                        is
 after one that matches `terminate`              left out: after the end
@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailsync.definition.cells import Odd
+from mailsync.definition.cells import Odd, skipped
 from mailsync.definition.filters import Filter
-from mailsync.definition.model import Definition, Take
+from mailsync.definition.model import Definition, Skip, Take
 from mailsync.definition.table import Chunk
 
+_BLANK = Odd(skip=True, text="blank")
 _HEADER = Odd(skip=True, text="header")
 _OUTSIDE = Odd(skip=True, text="outside start and end")
 _AFTER = Odd(skip=True, text="after the end of the list")
@@ -78,6 +79,15 @@ class Sieve:
         self._left -= 1
         self._header += (raw,)
         self._headers.append((index, self._header))
+
+
+def left_out(skips: Sequence[Skip], chunk: Chunk, padding: str) -> dict[int, Odd]:
+    """The rows whose raw text is excluded, by the first exclusion that matches, or blank."""
+    found = dict.fromkeys([index for index, raw in enumerate(chunk.raw) if not raw.strip(padding)], _BLANK)
+    for skip in reversed(skips):
+        if not skip.field:
+            found |= dict.fromkeys(skipped(skip, chunk.raw), Odd(skip=True, text=skip.reason))
+    return found
 
 
 def _matching(filters: Sequence[Filter], column: Sequence[str]) -> set[int]:

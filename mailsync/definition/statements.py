@@ -1,9 +1,9 @@
 """The text of a .ttidef file as statements that know their place: `Name(argument, argument, ...);`.
 
-Strategy: one pass over the characters; after a fault reading goes on behind the next semicolon, so that every
-statement that is off is told at once. Accepted as found in the wild: any case, blanks and line ends anywhere, `#`
-comments, a semicolon for a comma between arguments (TapeTrack's own example of AddMoveDateAdjustment has one), and
-typographic quotes (its older manuals). There is no escape in a string.
+Strategy: one pass over the characters; after a fault reading goes on behind the next semicolon, or at the next line
+that begins as a statement does, so that every statement that is off is told at once. Accepted as found in the wild: any
+case, blanks and line ends anywhere, `#` comments, a semicolon for a comma between arguments (TapeTrack's own example of
+AddMoveDateAdjustment has one), and typographic quotes (its older manuals). There is no escape in a string.
 """
 
 from __future__ import annotations
@@ -111,15 +111,18 @@ def _statement(file: str, tokens: list[_Token], place: int, faults: list[Fault])
     first = tokens[place]
     arguments, at = [], place + 2
     if first.kind != "word" or _sign(tokens, place + 1) != "(":
-        faults.append(Fault(file, first.line, first.column, f'"{first.text}" is no statement', "Name(argument, ...);"))
-        return None, _behind_semicolon(tokens, place)
+        text, hint = f'"{first.text}" is no statement', "Name(argument, ...);"
+        if first.text.lower() == "include":
+            text, hint = not_public(*INCLUDES)
+        faults.append(Fault(file, first.line, first.column, text, hint))
+        return None, _next(tokens, place, place)
     while _sign(tokens, at) == "" and at < len(tokens):
         one = tokens[at]
         arguments.append(Argument(one.text, one.kind, one.line, one.column))
         at += 2 if _sign(tokens, at + 1) in (",", ";") else 1
     if _sign(tokens, at) != ")" or _sign(tokens, at + 1) != ";":
         faults.append(Fault(file, first.line, first.column, f"{first.text} does not end with );"))
-        return None, _behind_semicolon(tokens, max(at - 1, place))
+        return None, _next(tokens, place, max(at - 1, place))
     return Statement(first.text, tuple(arguments), first.line, first.column), at + 2
 
 
@@ -127,7 +130,15 @@ def _sign(tokens: list[_Token], place: int) -> str:
     return tokens[place].text if place < len(tokens) and tokens[place].kind == "sign" else ""
 
 
-def _behind_semicolon(tokens: list[_Token], place: int) -> int:
-    while place < len(tokens) and _sign(tokens, place) != ";":
-        place += 1
-    return place + 1
+def _next(tokens: list[_Token], place: int, at: int) -> int:
+    """Where reading goes on after a fault in the statement at `place`, which was read up to `at`.
+
+    Behind the next semicolon, or at a line further down that begins as a statement does: the semicolon may be missing.
+    """
+    for here in range(place + 1, len(tokens)):
+        begins = tokens[here].kind == "word" and tokens[here].line > tokens[here - 1].line
+        if begins and _sign(tokens, here + 1) == "(":
+            return here
+        if here >= at and _sign(tokens, here) == ";":
+            return here + 1
+    return len(tokens)

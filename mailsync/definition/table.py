@@ -138,4 +138,28 @@ class Table(Protocol):
         ...
 
 
+class Glimpse(Protocol):
+    """The first rows of one of an attachment's tables."""
+
+    @property
+    def number(self) -> int:
+        """Which table it is, from 1."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[tuple[str, ...]]:
+        """Its first rows that are not blank."""
+        ...
+
+
+class LookAt(Protocol):
+    """Goes once through a page or a workbook for the first rows of its tables, as tables.reader does."""
+
+    def __call__(
+        self, attachment: Attachment, layout: Layout, cells: int, /, *, tables: int, rows: int
+    ) -> Sequence[Glimpse]:
+        """So many tables at most, and so many rows of each."""
+        ...
+
+
 ReadTable = Callable[[Attachment, Layout, int], Table]

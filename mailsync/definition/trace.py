@@ -11,9 +11,9 @@ from typing import NamedTuple
 from mailsync.core.model import Attachment, Mapped
 from mailsync.definition.cells import Checked, Odd, field_label, shown, skipped, steps
 from mailsync.definition.columns import Block, Columns
-from mailsync.definition.mapping import Context, left_out, map_attachment, route_of
+from mailsync.definition.mapping import Context, in_one_order, map_attachment, route_of
 from mailsync.definition.model import Definition
-from mailsync.definition.sieve import Sieve
+from mailsync.definition.sieve import Sieve, left_out
 from mailsync.definition.strings import translated
 from mailsync.definition.table import Chunk
 
@@ -39,7 +39,8 @@ def trace_row(attachment: Attachment, definition: Definition, context: Context, 
     """What a definition makes of the row (from 1, headers not counted); None when there is no such row."""
     table = context.read(attachment, definition.layout, context.limits.cells)
     sieve = Sieve(definition)
-    columns = Columns(definition, table, context.scope, route_of(attachment, context), sieve=sieve)
+    settled = in_one_order(attachment, definition, context)
+    columns = Columns(settled.definition, table, context.scope, route_of(attachment, context), sieve=sieve)
     first = 1
     for chunk in table.chunks:
         sifted = sieve.sift(chunk)

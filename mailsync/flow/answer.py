@@ -19,6 +19,7 @@ from mailsync.core.model import RunId
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Facts, Summary, digest, due
 from mailsync.flow.lease import Lease
+from mailsync.flow.masked import masked_summary
 from mailsync.flow.settle import facts_of
 from mailsync.flow.world import World
 from mailsync.mail.loop import own_message_id
@@ -147,6 +148,7 @@ def _recipients(audience: Audience, asked: Asked) -> tuple[str, ...]:
 
 
 def _letter(world: World, asked: Asked, audience: Audience, summary: Summary) -> Letter:
+    summary = masked_summary(summary)
     site = world.site
     templates = environment(site=site.templates, cache=site.state / "templates")
     verdict = asked.verdict

@@ -30,7 +30,8 @@ from mailsync.tables.reader import read_table
 _NO_ATTACHMENT = Problem(
     Origin(),
     "the mail has no attachment that may be a report, and no definition claims its body",
-    'a report in the body is read by a definition with claim: {attachment: "(body)"}',
+    'a report in the body is read by a definition with claim: {attachment: "(body)"}; '
+    "mailsync definitions learn FILE proposes a definition",
 )
 
 
@@ -44,7 +45,7 @@ def mail_report(mail: bytes, verdict: Verdict, route: Route, site: Site, *, now:
     def report() -> Report:
         definitions = load_definitions(site)
         unpacked = unpack(mail, site.limits.unpack)
-        claims = claims_of(unpacked.attachments, definitions, route, verdict, limits=site.limits.rows)
+        claims = claims_of(unpacked, definitions, route, verdict, limits=site.limits.rows)
         if not any((claims.claimed, claims.problems, claims.notes, unpacked.problems)):
             claims = claims._replace(notes=(_NO_ATTACHMENT,))
         return _report(
@@ -80,6 +81,7 @@ def _context(claims: Claims, route: Route, site: Site, now: int) -> Context:
         timezone=route.timezone,
         limits=site.limits.rows,
         today=day_of(now, route.timezone) if by_date else None,
+        day_first=route.day_first,
     )
 
 

@@ -30,6 +30,7 @@ from mailsync.core.outcome import Outcome, Result
 from mailsync.core.plan import Plan, PlanRules, make_plan, plan_id
 from mailsync.core.summary import Applied, Context, Facts, Unfinished, context
 from mailsync.core.tally import operations_of
+from mailsync.flow.masked import masked_context, masked_facts, masked_plan
 from mailsync.wire.batches import encode_apply
 
 ROUNDS = 5
@@ -111,7 +112,7 @@ def decide(route: Route, run: RunId, report: Report, refresh: Callable[[Scope], 
         notes=report.notes,
         contexts=tuple(one.context for one in scopes),
     )
-    return Decision(facts, tuple(scopes))
+    return Decision(masked_facts(facts), tuple(scopes))
 
 
 def settle(job: Job, journal: Journal, server: Server) -> Facts:
@@ -244,8 +245,8 @@ class _Course:
 
 
 def _plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Decided:
-    plan = make_plan(records, snapshot, rules)
-    return Decided(plan, context(plan, snapshot))
+    plan = masked_plan(make_plan(records, snapshot, rules))
+    return Decided(plan, masked_context(context(plan, snapshot)))
 
 
 def _keep(job: Job, journal: Journal, report: Report, decision: Decision) -> None:

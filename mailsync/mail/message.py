@@ -13,7 +13,7 @@ from email.errors import CloseBoundaryNotFoundDefect
 from email.message import Message
 from email.parser import BytesFeedParser
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailparser import MailParser
 from mailparser.utils import mime_header_view
@@ -41,8 +41,8 @@ class Leaf(NamedTuple):
 
     `number` counts the parts that are not multipart, forwarded mails included, from 1. `name` is the name the part was
     given, "" when none. `containers` are the names of the forwarded mails around it, outermost first. `attached`: the
-    mail says that it is a file; `embedded`: that it belongs to another part, as a logo does. `cut_off`: the mail ends
-    within it. `flowed` and `delete_space` are what format=flowed and DelSp=yes say (RFC 3676).
+    mail says that it is a file; `embedded`: that it belongs to another part, as a logo does. `cut_off`: it is the
+    last of a multipart without an end. `flowed` and `delete_space` are what format=flowed and DelSp=yes say (RFC 3676).
     """
 
     number: int
@@ -90,6 +90,16 @@ class _Part(Message):
         kind = super().get_content_maintype()
         opaque = kind == "message" and (self.get_content_type() in OPAQUE or _encoding(self) in _ENCODED)
         return "application" if opaque else kind
+
+    def get_param(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as Message.get_param
+        """A parameter of the content type, and what is given for a missing one where it cannot be read.
+
+        `email` raises on some (a name that is continued and is not, at once), within the parser too.
+        """
+        try:
+            return super().get_param(*arguments, **named)
+        except (LookupError, TypeError, ValueError):
+            return named.get("failobj", arguments[1] if len(arguments) > 1 else None)
 
     @property
     def children(self) -> tuple[_Part, ...]:
@@ -143,8 +153,10 @@ def read_message(mail: bytes, budget: Budget) -> tuple[Leaf, ...] | Unreadable:
         root = _parse(folded.skeleton, budget)
     except _BeyondLimitError as beyond:
         return Unreadable(f"the mail cannot be unpacked: {beyond}", "send a simpler mail, or raise the limit")
-    last = _cut_off(root)
-    return tuple(_leaf(node, folded, cut_off=node.part is last) for node in _walk(root, (), count(1), related=False))
+    last = {id(leaf) for leaf in _cut_off(root)}
+    return tuple(
+        _leaf(node, folded, cut_off=id(node.part) in last) for node in _walk(root, (), count(1), related=False)
+    )
 
 
 def _parse(skeleton: bytes, budget: Budget) -> _Part:
@@ -230,13 +242,15 @@ def _encoding(part: Message) -> str:
     return str(part.get("content-transfer-encoding", "")).strip().lower()[:40]
 
 
-def _cut_off(part: _Part) -> _Part | None:
-    """The leaf the mail ends in although a boundary was still to come, None when it ends in order."""
-    missing = False
-    while children := part.children:
-        if part.get_content_maintype() == "multipart":
-            if not any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
-                return None
-            missing = True
-        part = children[-1]
-    return part if missing else None
+def _cut_off(root: _Part) -> Iterator[_Part]:
+    """The last leaf of every multipart without its closing boundary: whether rows are missing there, nobody can say.
+
+    A mail that was cut off and then forwarded has an end, and a multipart within it has none.
+    """
+    for part in root.walk():
+        if any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in part.defects):
+            last = part
+            while isinstance(last, _Part) and last.children:
+                last = last.children[-1]
+            if isinstance(last, _Part):
+                yield last

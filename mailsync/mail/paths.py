@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from mailsync.mail.address import shown
+from mailsync.mail.sender import redact_extensions
 
 _LONGEST_NAME = 120
 
 
 def file_name(name: str) -> str:
-    """The last component of a name, on one line and bounded; "" when nothing is left of it."""
-    last = shown(re.split(r"[/\\]", name)[-1]).strip(". ") if name.strip("./\\ ") else ""
+    """The last component of a name, on one line, bounded and without a token; "" when nothing is left of it."""
+    last = redact_extensions(shown(re.split(r"[/\\]", name)[-1]).strip(". ")) if name.strip("./\\ ") else ""
     return last if len(last) <= _LONGEST_NAME else f"{last[:80]}~{last[-39:]}"
 
 

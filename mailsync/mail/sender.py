@@ -33,6 +33,7 @@ _TOKEN_WITHIN = re.compile(r"[A-Za-z2-7]{26}", re.ASCII)
 _BARE = re.compile(r"[A-Za-z2-7]{26,52}\Z", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]+\Z", re.ASCII)
 _EXTENSION = re.compile(r"\+[A-Za-z0-9_.-]{1,32}\.[A-Za-z2-7]{26,}", re.ASCII)
+_BEGUN_EXTENSION = re.compile(r"\+[A-Za-z0-9_.-]{1,32}\.[A-Za-z2-7]{8,}", re.ASCII)
 
 
 class Presented(NamedTuple):
@@ -123,6 +124,14 @@ def redact(text: str) -> str:
 def redact_extensions(text: str) -> str:
     """The text with every `+ID.TOKEN` in it as `+...`, and nothing else: for addresses and ids that must stay whole."""
     return _EXTENSION.sub("+...", text)
+
+
+def redact_told(text: str) -> str:
+    """As `redact_extensions`, also where a token was cut off: for texts that quote what a report says, maybe in part.
+
+    What is left when a token is cut off before its eighth character helps nobody to guess the others.
+    """
+    return _BEGUN_EXTENSION.sub("+...", text) if "+" in text else text
 
 
 def _authenticate_token(condition: TokenOf, presented: tuple[Presented, ...]) -> Authentication:

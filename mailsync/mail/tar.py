@@ -60,7 +60,8 @@ def _entries(data: bytes, most: int) -> list[_Entry]:
     found: list[_Entry] = []
     position = 0
     name: str | None = None  # said in an entry before the one that it is of
-    # An archive ends with blocks of zeros; one that ends without was cut off, maybe between two files.
+    # An archive ends with blocks of zeros; one that ends without was cut off, maybe between two files. What stands
+    # behind them, a second archive or the rest of one that lost a block, would be dropped without a word.
     while (block := data[position : position + _BLOCK]).strip(b"\0"):
         entry = _entry(block, position + _BLOCK)
         if entry.end > len(data):
@@ -78,7 +79,8 @@ def _entries(data: bytes, most: int) -> list[_Entry]:
         position = entry.begin + -(-(entry.end - entry.begin) // _BLOCK) * _BLOCK
         if position >= len(data):
             raise _DamagedError
-    if name is not None:
+    zeros = len(found) > most or data.count(0, position) == len(data) - position
+    if name is not None or not zeros:
         raise _DamagedError
     return found
 

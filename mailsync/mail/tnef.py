@@ -24,6 +24,7 @@ from mailsync.mail.kinds import Unreadable
 from mailsync.mail.members import Archive, Member
 
 _MOST_ATTRIBUTES = 20_000  # a message has some dozens and eight for each attachment
+_MOST_PROPERTIES = 20_000  # and values of theirs, of all lists together; a message has 100, an attachment 30
 _REND_DATA, _TITLE, _DATA, _ATTACHMENT = 0x9002, 0x8010, 0x800F, 0x9005
 _BODY, _MESSAGE, _CODEPAGE = 0x800C, 0x9003, 0x9007
 _ATTRIBUTE = struct.Struct("<BHHI")
@@ -59,6 +60,19 @@ class _Attached(NamedTuple):
     properties: Mapping[int, _Found] = {}
 
 
+class _Allowed:
+    """How many properties and values may still be looked at: a mail of 40 MB has room for ten million."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_PROPERTIES
+
+    def take(self, count: int) -> None:
+        """Takes so many of them, or raises."""
+        self._left -= count
+        if self._left < 0:
+            raise _DamagedError
+
+
 def open_tnef(data: bytes) -> Archive | Unreadable:
     """The files and the text of a winmail.dat, or why there are none."""
     try:
@@ -72,17 +86,18 @@ def _members(data: memoryview) -> Iterator[Member]:
     body, codepage = b"", "windows-1252"
     properties: _Properties = {}
     attached: list[_Attached] = []
+    allowed = _Allowed()
     for name, content in _attributes(data):
         if name == _REND_DATA:
             attached.append(_Attached())
         elif name in (_TITLE, _DATA, _ATTACHMENT):
             if not attached:
                 raise _DamagedError
-            attached[-1] = _with(attached[-1], name, content)
+            attached[-1] = _with(attached[-1], name, content, allowed)
         elif name == _BODY:
             body = bytes(content).rstrip(b"\0")
         elif name == _MESSAGE:
-            properties = _properties(content)
+            properties = _properties(content, allowed)
         elif name == _CODEPAGE and len(content) >= 4:
             codepage = _charset(content)
     yield from _bodies(body, properties, codepage)
@@ -115,12 +130,12 @@ def _attribute(data: memoryview, position: int) -> tuple[tuple[int, memoryview],
     return (name, content), end
 
 
-def _with(attached: _Attached, name: int, content: memoryview) -> _Attached:
+def _with(attached: _Attached, name: int, content: memoryview, allowed: _Allowed) -> _Attached:
     if name == _TITLE:
         return attached._replace(title=bytes(content))
     if name == _DATA:
         return attached._replace(data=bytes(content))
-    return attached._replace(properties=_properties(content))
+    return attached._replace(properties=_properties(content, allowed))
 
 
 def _bodies(body: bytes, properties: _Properties, codepage: str) -> Iterator[Member]:
@@ -153,16 +168,17 @@ def _file(one: _Attached, codepage: str, number: int) -> Member:
     return Member(name, one.data)
 
 
-def _properties(data: memoryview) -> _Properties:
+def _properties(data: memoryview, allowed: _Allowed) -> _Properties:
     """The properties we know of an attribute that lists them (MS-OXTNEF section 2.1.3.4)."""
     found: _Properties = {}
     count, position = _number(data, 0), 4
+    allowed.take(count)
     for _ in range(count):
         kind, name = _number(data, position) & 0xFFFF, _number(data, position) >> 16
         position += 4
         if name >= 0x8000:
             position = _past_name(data, position)
-        value, position = _values(data, kind, position)
+        value, position = _values(data, kind, position, allowed)
         if name in _WANTED and not kind & _MANY:
             found[name] = _Found(kind, bytes(value))
     return found
@@ -175,7 +191,7 @@ def _past_name(data: memoryview, position: int) -> int:
     return position + 24 + _padded(_number(data, position + 20))
 
 
-def _values(data: memoryview, kind: int, position: int) -> tuple[memoryview, int]:
+def _values(data: memoryview, kind: int, position: int, allowed: _Allowed) -> tuple[memoryview, int]:
     """The last value of a property, and where the next property begins."""
     single = kind & ~_MANY
     count = 1
@@ -191,6 +207,7 @@ def _values(data: memoryview, kind: int, position: int) -> tuple[memoryview, int
             raise _DamagedError
         return data[position : position + width], end
     value = data[:0]
+    allowed.take(count)
     for _ in range(count):
         length, position = _number(data, position), position + 4
         value, position = data[position : position + length], position + _padded(length)

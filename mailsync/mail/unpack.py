@@ -150,9 +150,7 @@ class _Unpacking:
     def _undecodable(self, leaf: Leaf, place: _Place) -> Unreadable | None:
         """Why a part is not even decoded."""
         if leaf.cut_off:
-            return Unreadable(
-                "the mail ends within it: it was cut off, or its last boundary is missing", "send it again"
-            )
+            return Unreadable("it was cut off, or the last boundary behind it is missing", "send it again")
         if place.depth > self.limits.depth:
             return self._too_deep()
         if leaf.content_type == "message/partial":
@@ -178,7 +176,8 @@ class _Unpacking:
             if leaf.flowed:
                 from mailsync.mail.flowed import unflow
 
-                text = unflow(text, delete_space=leaf.delete_space)
+                wrapped, text = text, unflow(text, delete_space=leaf.delete_space)
+                found = found._replace(joined=wrapped.count(b"\n") - text.count(b"\n"))
             found = found._replace(content=text)
         if found.content and not found.content.isspace():
             self._take(found, place, embedded=leaf.embedded)

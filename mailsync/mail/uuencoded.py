@@ -70,10 +70,15 @@ def take_pasted(text: bytes, most: int) -> Pasted:
 
 
 def _next_begin(text: bytes, position: int) -> re.Match[bytes] | None:
-    """The next line that may begin a file. Searched without an anchor, which would look at every line."""
-    for match in _BEGIN.finditer(text, position):
-        if match.start() == 0 or text[match.start() - 1] == 0x0A:
+    """The next line that may begin a file, at the position or behind it."""
+    if position == 0 and (match := _BEGIN.match(text)):
+        return match
+    # The pattern is tried where a line begins so, and nowhere else: it may look at a thousand characters in vain.
+    before = text.find(b"\nbegin", max(position - 1, 0))
+    while before >= 0:
+        if match := _BEGIN.match(text, before + 1):
             return match
+        before = text.find(b"\nbegin", before + 1)
     return None
 
 

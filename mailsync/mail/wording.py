@@ -50,9 +50,15 @@ def _bounded(text: str, summary: Summary) -> str:
 
 def _word(summary: Summary) -> str:
     if summary.verdict is Verdict.PROBLEMS:
-        return "done" if changed(summary) else "no change"
+        return "done" if changed(summary) else f"no change{_alerted(summary)}"
     word: str = summary.verdict.value
-    return word
+    return f"{word}{_alerted(summary)}" if summary.verdict is Verdict.UNCHANGED else word
+
+
+def _alerted(summary: Summary) -> str:
+    """What is said beside "no change", which must not sound as if all were well."""
+    alerts = len(summary.alerts) + summary.more_alerts
+    return f", {plural(alerts, 'alert')}" if alerts else ""
 
 
 def _counted(summary: Summary) -> list[str]:
@@ -70,7 +76,8 @@ def _counted(summary: Summary) -> list[str]:
         said.append(_refused(summary))
     if summary.verdict is Verdict.UNCHANGED:
         said.append(f"{counts.unchanged} unchanged")
-    troubles = ((_problem_count(summary), "problem"), (len(summary.alerts) + summary.more_alerts, "alert"))
+    alerts = 0 if _alerted(summary) in _word(summary) else len(summary.alerts) + summary.more_alerts
+    troubles = ((_problem_count(summary), "problem"), (alerts, "alert"))
     return said + [plural(count, noun) for count, noun in troubles if count]
 
 
@@ -94,7 +101,7 @@ def headline(summary: Summary) -> str:
     done = sum(state.done for state in states)
     return {
         Verdict.DONE: "Done: the server now says what the report says.",
-        Verdict.UNCHANGED: "No change: the server already says what the report says.",
+        Verdict.UNCHANGED: f"No change{_alerted(summary)}: the server already says what the report says.",
         Verdict.PROBLEMS: f"Done, except for {problems}.",
         Verdict.PARTLY: f"Refused in part: {done} of {plural(len(states), 'scope')} done.",
         Verdict.REFUSED: "Refused: nothing was applied.",

@@ -1,6 +1,8 @@
 """zip archives, unpacked within limits and each file whole or not at all.
 
-Members of other methods than stored and deflated are refused: a 1 KB LZMA member may ask for gigabytes of dictionary.
+Members of other methods than stored and deflated are refused before they are opened: a 1 KB LZMA member may ask for
+gigabytes of dictionary. An archive whose directory does not speak of all that is in it is refused whole: of two zips
+after each other the last one's directory counts, and the other's files would be dropped without a word.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ if TYPE_CHECKING:  # imported only where a mail has an archive
 _PIECE = 262_144
 _ENCRYPTED = 0x1
 _STORED, _DEFLATED = 0, 8
+_LOCAL, _END = 30, 22  # bytes of a file's own header, and of the end of the directory
+_METHOD = Unreadable("its compression method is not read", "let the program write an ordinary zip file")
+_DAMAGED = Unreadable("the archive is damaged or cut off", AGAIN)
 
 
 def is_workbook(data: bytes, most: int) -> bool:
@@ -32,6 +37,8 @@ def is_workbook(data: bytes, most: int) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())
+            if not (_is_whole(data, archive) and all(map(_is_readable, archive.infolist()))):
+                return False  # `unzip` says what is wrong with it
             if not {"mimetype", "content.xml"} <= names:
                 return {"[Content_Types].xml", "xl/workbook.xml"} <= names
             # Texts and slides of that family look alike but for this (OpenDocument 1.3 part 2, section 3.3).
@@ -51,9 +58,13 @@ def unzip(data: bytes, allowance: Allowance) -> Archive | Unreadable:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError, OverflowError, NotImplementedError):
-        return Unreadable("the archive is damaged or cut off", AGAIN)
+        return _DAMAGED
+    if not _is_whole(data, archive):
+        return _DAMAGED
     names = archive.namelist()
     if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
+        if not all(map(_is_readable, archive.infolist())):
+            return _METHOD
         return Unreadable("it is an Office file other than .xlsx and .ods, which is not read", "send the list as CSV")
     return Archive(len(names), _members(archive, allowance))
 
@@ -61,6 +72,27 @@ def unzip(data: bytes, allowance: Allowance) -> Archive | Unreadable:
 def _most_entries(data: bytes) -> int:
     """How many entries the directory of a zip archive has at most, before it is read: each begins with a signature."""
     return data.count(b"PK\x01\x02")
+
+
+def _is_readable(entry: ZipInfo) -> bool:
+    return entry.compress_type in (_STORED, _DEFLATED)
+
+
+def _is_whole(data: bytes, archive: ZipFile) -> bool:
+    """False when there is room for a file that the directory does not name: before, between or behind those it names.
+
+    Less than a header between two files is a sum behind the first (APPNOTE 4.3.9).
+    """
+    position = 0
+    for entry in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        start = entry.header_offset
+        if start < 0 or start - position >= _LOCAL:
+            return False
+        around = sum(int.from_bytes(data[start + place : start + place + 2], "little") for place in (26, 28))
+        position = max(position, start + _LOCAL + around + entry.compress_size)
+    end = data.rfind(b"PK\x05\x06")
+    behind = end + _END + int.from_bytes(data[end + 20 : end + _END], "little")
+    return archive.start_dir - position < _LOCAL and not data[behind : behind + _LOCAL].strip(b"\0\r\n")
 
 
 def _members(archive: ZipFile, allowance: Allowance) -> Iterator[Member]:
@@ -82,8 +114,8 @@ def _member(archive: ZipFile, entry: ZipInfo, compressed: int, allowance: Allowa
 
     if entry.flag_bits & _ENCRYPTED:
         return Unreadable("it is encrypted", "send it without a password")
-    if entry.compress_type not in (_STORED, _DEFLATED):
-        return Unreadable("its compression method is not read", "let the program write an ordinary zip file")
+    if not _is_readable(entry):
+        return _METHOD
     try:
         with archive.open(entry) as stream:
             return bounded(_pieces(stream), compressed, allowance)

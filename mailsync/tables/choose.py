@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mailsync.core.layout import Layout
 from mailsync.tables.header import Header
-from mailsync.tables.table import Chunk, Flaw
+from mailsync.tables.table import Chunk, Filling, Flaw
 
 ANOTHER = "another table"
 _SEARCHED_ROWS = 50
@@ -96,6 +96,7 @@ def _unchosen(part: Part) -> Counter[str]:
 
 
 def _chosen(parts: Iterator[Part], captions: tuple[str, ...], layout: Layout) -> Iterator[Chunk]:
+    filling = Filling()
     for part in parts:
         if not part.number:
             yield part.chunk
@@ -103,6 +104,9 @@ def _chosen(parts: Iterator[Part], captions: tuple[str, ...], layout: Layout) ->
             yield Chunk([], [], [], left_out=_unchosen(part), flaw=part.chunk.flaw)
         elif part.captions == captions or not layout.wanted:
             yield part.chunk
+        elif filling.beyond(sum(max(len(captions) - len(row), 0) for row in part.chunk.cells)):
+            yield part.chunk.at(())._replace(totals=(), flaw=filling.flaw(part.chunk.lines[0]))
+            return
         else:
             yield part.chunk._replace(cells=_in_order(part, captions))
 

@@ -1,8 +1,8 @@
 """A stream within a compound file (MS-CFB), which .xls workbooks lie in: sectors chained by tables, like a small disk.
 
 Strategy: chains are followed for as many sectors as the file has and no more, so that one that bites its tail is found;
-the directory, which is a tree, is walked without recursion and every entry once. What is not as it should be makes the
-whole file unreadable: half a stream would look like a list.
+the directory, which is a tree of so many entries at most, is walked without recursion and every entry once. What is
+not as it should be makes the whole file unreadable: half a stream would look like a list.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _NONE = 0xFFFFFFFA  # sector numbers end here: what is above means free, the end
 _IN_HEADER = 109
 _ENTRY = 128
 _STREAM, _ROOT = 2, 5
+MOST_ENTRIES = 10_000  # a workbook has a few, and some for each thing that is embedded in it
 
 
 class _Entry(NamedTuple):
@@ -63,7 +64,7 @@ def compound_stream(content: bytes, names: tuple[str, ...]) -> bytes:
         raise FlawError(_DAMAGED)
     first_directory, _, cutoff, first_short = unpack_from("<IIII", content, 48)
     long = _Chains(content, 1 << shift, 1, _table(content, 1 << shift))
-    entries = _entries(b"".join(long.sectors(first_directory)))
+    entries = _entries(b"".join(_bounded(long.sectors(first_directory), MOST_ENTRIES * _ENTRY)))
     found = {entry.name.casefold(): entry for entry in _in_root(entries) if entry.kind == _STREAM}
     entry = next((found[name.casefold()] for name in names if name.casefold() in found), None)
     if entry is None:
@@ -76,6 +77,16 @@ def compound_stream(content: bytes, names: tuple[str, ...]) -> bytes:
     if len(stream) < entry.size:
         raise FlawError(_DAMAGED)
     return stream
+
+
+def _bounded(sectors: Iterator[bytes], most: int) -> Iterator[bytes]:
+    """The directory's sectors, of so many bytes at most."""
+    size = 0
+    for sector in sectors:
+        size += len(sector)
+        if size > most:
+            raise FlawError(f"its directory has more than {MOST_ENTRIES} entries")
+        yield sector
 
 
 def _table(content: bytes, size: int) -> array[int]:

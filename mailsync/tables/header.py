@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from mailsync.core.layout import Split
-from mailsync.tables.table import Chunk
+from mailsync.tables.table import Chunk, Filling
 
 MOST_VALUES = 1000
 
@@ -61,6 +61,7 @@ def without_repeats(chunks: Iterator[Chunk], raw: str) -> Iterator[Chunk]:
 def split_rows(chunks: Iterator[Chunk], captions: tuple[str, ...], split: Split) -> Iterator[Chunk]:
     """The rows, one for each value where a cell of the column holds several; a cell with too many breaks its row."""
     column = _column(captions, split)
+    filling = Filling()
     for chunk in chunks:
         places: list[int] = []
         cells: list[Sequence[str]] = []
@@ -70,6 +71,9 @@ def split_rows(chunks: Iterator[Chunk], captions: tuple[str, ...], split: Split)
             if len(several) > MOST_VALUES:
                 broken[place] = f"more than {MOST_VALUES} values in one cell"
                 several = [[]]
+            if filling.beyond((len(several) - 1) * len(row)):
+                yield chunk.at(())._replace(totals=(), flaw=filling.flaw(chunk.lines[place]))
+                return
             places += [place] * len(several)
             cells += several
         yield chunk._replace(broken=tuple(sorted(broken.items()))).at(places)._replace(cells=cells)

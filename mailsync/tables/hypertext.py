@@ -3,12 +3,13 @@
 A table's title is its caption, else the last text before it, in the cell it lies in first: reports put the data
 table into a cell of a table that has nothing but the title. A cell over several rows counts in each of them; one over
 several columns counts in its first. What is left open is closed by what follows, as browsers do it; but a page that
-ends within a table, a tag or a comment was cut, unless it has said before that it is complete (`</body>`, `</html>`).
+ends within a table, a tag or a comment was cut, unless it has said before that it is complete (`</body>`, `</html>`):
+which holds until another page, or more of a table, begins.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ DEEPEST = 16
 MOST_SPREAD = 1_000_000
 _CHUNK_ROWS = 500
 _LONGEST_TITLE = 200
+_MOST_ABOVE = 100
 _INLINE = frozenset(
     [
         "a",
@@ -45,6 +47,7 @@ _INLINE = frozenset(
     ]
 )
 _CELLS = ("td", "th")
+_GOES_ON = frozenset(("html", "body", "table", "tr", *_CELLS))
 
 
 class _Row(NamedTuple):
@@ -62,6 +65,8 @@ class _Open:
         self.title = title
         self.begun = begun
         self.last = ""
+        self.said: deque[str] = deque(maxlen=_MOST_ABOVE)
+        self.above = ""
         self.rows: list[_Row] = []
         self.captions: tuple[str, ...] | None = None
         self.line = 0
@@ -70,8 +75,9 @@ class _Open:
         self.marked = True
         self.cell: list[str] | None = None
         self.spans = (1, 1)
-        # Column -> for how many rows, with this one, and the text of a cell that reaches down.
+        # Column -> the number of the last row that a cell reaches down to, and its text; of how many rows have ended.
         self.reaching: dict[int, tuple[int, str]] = {}
+        self.ended = 0
         self.caption: list[str] | None = None
 
 
@@ -101,6 +107,7 @@ class Hypertext:
             elif token.tag in ("/body", "/html"):
                 self._complete = True
             elif token.tag.strip("/") not in _INLINE:
+                self._complete = self._complete and token.tag not in _GOES_ON
                 self._end_run()
                 yield from self._tag(token)
         if len(self._stack) > 1 and not flaw:
@@ -126,6 +133,7 @@ class Hypertext:
         said = _plain(self._run)
         if said:
             self._stack[-1].last = said[:_LONGEST_TITLE]
+            self._stack[-1].said.append(said[:_LONGEST_TITLE])
             if any(one.matches(said) for one in self._layout.empty):
                 self._empty = said[:_LONGEST_TITLE]
         self._run = []
@@ -155,7 +163,10 @@ class Hypertext:
             return
         self._number += 1
         title = next((one.last for one in reversed(self._stack) if one.last), "")
-        self._stack.append(_Open(self._number, title, token.line))
+        begun = _Open(self._number, title, token.line)
+        if self._number == self._layout.number:
+            begun.above = "\n".join(said for one in self._stack for said in one.said)
+        self._stack.append(begun)
 
     def _within(self, tag: str) -> None:
         """A caption's begin or end; any other block parts words."""
@@ -184,7 +195,7 @@ class Hypertext:
         self._reach(top, top.row)
         columns, rows = top.spans
         if rows > 1:
-            top.reaching[len(top.row)] = (rows, text)
+            top.reaching[len(top.row)] = (top.ended + rows - 1, text)
         top.row.append(text)
         more = self._spread(min(columns - 1, self._most))
         top.row += [""] * more
@@ -193,8 +204,11 @@ class Hypertext:
 
     def _reach(self, top: _Open, row: list[str]) -> None:
         """Puts in the cells that reach down from rows above into the place of the next cell."""
-        while len(row) in top.reaching and len(row) <= self._most and self._spread(1):
-            row.append(top.reaching[len(row)][1])
+        while len(row) <= self._most:
+            last, text = top.reaching.get(len(row), (-1, ""))
+            if last < top.ended or not self._spread(1):
+                break
+            row.append(text)
 
     def _spread(self, cells: int) -> int:
         """How many more cells may come of those that take several columns or rows."""
@@ -208,7 +222,7 @@ class Hypertext:
         if top.row is None:
             return
         self._reach(top, top.row)
-        top.reaching = {place: (rows - 1, text) for place, (rows, text) in top.reaching.items() if rows > 1}
+        top.ended += 1
         wide = len(top.row) > self._most
         fault = f"more than {self._most} cells" if wide else ""
         if self._spanned >= MOST_SPREAD:
@@ -234,7 +248,8 @@ class Hypertext:
             top.rows = top.rows[place + 1 :]
         rows, top.rows = top.rows, []
         broken = tuple((place, row.fault) for place, row in enumerate(rows) if row.fault)
-        titles = {"title": [top.title] * len(rows)}
+        # For who asked for this table by its number; no group of a definition can have that name.
+        titles = {"title": [top.title] * len(rows), "above the table": [top.above] * len(rows)}
         chunk = Chunk(
             [row.cells for row in rows],
             ["\t".join(row.cells) for row in rows],

@@ -1,7 +1,7 @@
 """Rows whose cells are known by a label instead of a place: records, JSON. Here they get columns.
 
 The columns are the labels of the first thousand rows, in the order they occur in, and the fields' optional ones
-wherever they occur. A row without a label has an empty cell, which says nothing.
+wherever they occur. A row without a label has an empty cell, which says nothing, and is one of so many.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mailsync.core.layout import Layout
 from mailsync.tables.header import Header
-from mailsync.tables.table import Chunk
+from mailsync.tables.table import Chunk, Filling
 
 _LOOKED_AT = 1000
 
@@ -47,7 +47,11 @@ def columns_of(blocks: Iterable[Labelled], layout: Layout, most: int) -> tuple[H
 
 
 def _columns(blocks: Iterator[Labelled], captions: tuple[str, ...]) -> Iterator[Chunk]:
+    filling = Filling()
     for chunk, rows in blocks:
+        if filling.beyond(sum(max(len(captions) - len(row), 0) for row in rows)):
+            yield chunk.at(())._replace(totals=(), flaw=filling.flaw(chunk.lines[0]))
+            return
         broken = dict(chunk.broken)
         cells = [
             [] if place in broken else [row.get(caption, "") for caption in captions] for place, row in enumerate(rows)

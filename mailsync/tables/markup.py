@@ -16,6 +16,8 @@ from typing import NamedTuple
 _NAME = re.compile(r"/?[A-Za-z][A-Za-z0-9]{0,15}(?![A-Za-z0-9:_-])", re.ASCII)
 _PLAIN = re.compile(r"<(/?(?:t[dhr]|table|thead|tbody|tfoot|br|p|div|span|b|i|font|a))>", re.ASCII)
 _TAG_END = re.compile(r">|=[ \t\r\n]*([\"'])")
+# As many digits as no character has, the zeros before them not counted. Python refuses to make a number of thousands.
+_LONG_NUMBER = re.compile(r"&#(?:([0-9]{10,})|[xX]([0-9A-Fa-f]{10,}));?", re.ASCII)
 _SPAN = re.compile(r"(colspan|rowspan)[ \t\r\n]*=[ \t\r\n]*[\"']?[ ]?([0-9]{1,5})", re.ASCII | re.IGNORECASE)
 _SILENT = ("script", "style", "title", "textarea", "template")
 _LONGEST_ATTRIBUTES = 4096
@@ -44,7 +46,7 @@ def tokens(text: str) -> Iterator[Token]:
         start = size if start < 0 else start
         if start > place:
             said = text[place:start]
-            yield Token("", unescape(said) if "&" in said else said, line)
+            yield Token("", _unescaped(said) if "&" in said else said, line)
             line += said.count("\n")
         if start == size:
             return
@@ -65,6 +67,16 @@ def tokens(text: str) -> Iterator[Token]:
             yield Token(CUT, "a tag or a comment", line)
         line += text.count("\n", start, end)
         place = end
+
+
+def _unescaped(text: str) -> str:
+    """The text with the characters that entities stand for; U+FFFD for a number that no character has."""
+    return unescape(_LONG_NUMBER.sub(_short_number, text) if "&#" in text else text)
+
+
+def _short_number(found: re.Match[str]) -> str:
+    digits = (found[1] or found[2]).lstrip("0") or "0"
+    return "\ufffd" if len(digits) > 9 else f"&#{'' if found[1] else 'x'}{digits};"
 
 
 def _tag(text: str, start: int, line: int) -> tuple[Token | None, int]:

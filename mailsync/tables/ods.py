@@ -14,6 +14,8 @@ from mailsync.tables.sheet import LONGEST_CELL, Growing, Sheet, SheetRow, date_t
 
 _CONTENT = "content.xml"
 _CELLS = ("table-cell", "covered-table-cell")
+# What a row says that is hidden by hand or by a filter.
+_HIDDEN = ("collapse", "filter")
 # What is in a cell and not of it: comments, shapes.
 _ASIDE = ("annotation", "shapes", "frame", "g")
 
@@ -30,21 +32,28 @@ def ods_sheets(package: Package, most: int) -> list[Sheet]:
             if reader.done:
                 return
 
-    return [Sheet(name, partial(rows, number)) for number, name in enumerate(names.found)]
+    return [Sheet(name, partial(rows, number), hidden) for number, (name, hidden) in enumerate(names.found)]
 
 
 class _Names:
-    """The names of the tables that lie in no other."""
+    """The names of the tables that lie in no other, and whether their styles, which come before, hide them."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.found: list[tuple[str, bool]] = []
         self._depth = 0
+        self._style = ""
+        self._hiding: set[str] = set()
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table":
             if not self._depth:
-                self.found.append(attribute(attributes, "name"))
+                hidden = attribute(attributes, "style-name") in self._hiding
+                self.found.append((attribute(attributes, "name"), hidden))
             self._depth += 1
+        elif name == "style":
+            self._style = attribute(attributes, "name")
+        elif name == "table-properties" and attribute(attributes, "display") == "false":
+            self._hiding.add(self._style)
 
     def end(self, name: str) -> None:
         self._depth -= name == "table"
@@ -78,7 +87,7 @@ class _Rows:
             self._aside += 1
         elif name == "table-row":
             self._rows = _repeats(attributes, "number-rows-repeated")
-            self.growing.begin()
+            self.growing.begin(hidden=attribute(attributes, "visibility") in _HIDDEN)
         elif name in _CELLS:
             self._columns = _repeats(attributes, "number-columns-repeated")
             self._value, self._parts, self._size = _value(attributes), [], 0

@@ -2,6 +2,7 @@
 
 A workbook is a zip of XML: small files can hold huge ones, and XML can do more than any workbook needs. So nothing is
 read that is larger than the bounds, document types and their entities are refused, and a tag that does not end is too.
+What is compressed in another way than workbooks are is refused before it is opened: LZMA takes the memory it asks for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ MOST_READ = 600_000_000  # of all files, each time one is read: a sheet is looke
 MOST_FILES = 10_000
 _READ = 1 << 16
 _LONGEST_TAG = 1 << 20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
 
 
@@ -67,6 +69,8 @@ class Package:
         """As `parse`, a piece at a time."""
         if not self.has(name):
             raise FlawError(f"it has no {name}")
+        if self._zip.NameToInfo[name].compress_type not in _METHODS:
+            raise FlawError(f"{name} is compressed in a way that no workbook is")
         if self._zip.NameToInfo[name].file_size > most:
             raise FlawError(f"{name} has more than {most} bytes")
         parser = _parser(handler)
@@ -87,6 +91,15 @@ class Package:
         except (expat.ExpatError, *_BROKEN) as error:
             raise FlawError(f"{name} is damaged: {str(error)[:80].lower()}") from None
         yield
+
+
+def unzipped_size(content: bytes) -> int:
+    """How many bytes the files in the workbook say they have; 0 for what is none."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            return sum(one.file_size for one in archive.infolist())
+    except _BROKEN:
+        return 0
 
 
 def _parser(handler: Handler) -> expat.XMLParserType:

@@ -17,6 +17,7 @@ What each kind needs is imported when a table of it is read: start-up is paid by
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mailsync.core.layout import Layout
 from mailsync.core.model import Attachment
@@ -25,6 +26,9 @@ from mailsync.tables.header import Header, split_rows, take_header, without_repe
 from mailsync.tables.pages import lines_of
 from mailsync.tables.table import BLANKS, Chunk, Lines, Table, rows_of
 from mailsync.tables.text import LINE_ENDS, Decoded, Undecodable, blocks, decode, decode_start
+
+if TYPE_CHECKING:
+    from mailsync.tables.glimpse import Glimpse
 
 CLAIMED_LINES = 50
 _Read = tuple[Header, Iterator[Chunk]]
@@ -49,6 +53,16 @@ def read_table(attachment: Attachment, layout: Layout, cells: int) -> Table:
     header, chunks = found
     chunks = _finished(header, chunks, layout)
     return Table(header.captions, chunks, padding, decoded.encoding, decoded.guess, header.fault, header.line)
+
+
+def look_at(attachment: Attachment, layout: Layout, cells: int, *, tables: int, rows: int) -> list[Glimpse]:
+    """The first rows of the first tables of a page or a workbook, which is gone through once; none of what is none."""
+    from mailsync.tables.glimpse import of_page, of_workbook
+
+    if layout.kind == "workbook":
+        return of_workbook(attachment.content, cells, tables=tables, rows=rows)
+    decoded = decode(attachment.content, charset=attachment.charset, encoding=layout.encoding)
+    return [] if isinstance(decoded, Undecodable) else of_page(decoded.text, cells, tables=tables, rows=rows)
 
 
 def first_lines(attachment: Attachment, encoding: str) -> tuple[str, ...]:

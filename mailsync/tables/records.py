@@ -5,8 +5,10 @@
     how its cells are found    `patterns`: the named groups of the first regular expression that is found in it;
                                else `label: value` lines, whose dot leaders (`Volume . . . :`) are no part of the label
 
-A line of the kind `lines` is a record of one line. Records that hold nothing that is asked for (a banner, a summary)
-are left out and counted. A record of more than 500 lines, or with a label twice that says different things, is broken.
+A line of the kind `lines` is a record of one line. What a group called `odd` is found in looks like a row and is none
+that is understood: it is broken, and so are the lines without a pattern where `others` are problems. Records that hold
+nothing that is asked for (a banner, a summary) are left out and counted. A record of more than 500 lines, or with a
+label twice that says different things, is broken.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from mailsync.tables.table import Chunk, Lines, rows_of
 
 LONGEST_RECORD = 500
 _LONGEST_LABEL = 64
+_QUOTED = 120
 _LEADERS = " \t."
 _NO_PATTERN = "matches no pattern"
+ODD = "odd"
 
 
 class _Span(NamedTuple):
@@ -149,11 +153,18 @@ def _matched(lines: Lines, spans: Sequence[_Span], layout: Layout, captions: tup
         if row is None and (layout.others == "skip" or not texts[place].strip()):
             left_out[_NO_PATTERN if texts[place].strip() else "blank"] += 1
             continue
-        if row is None:
-            broken.append((len(cells), _NO_PATTERN))
+        if row is None or row.get(ODD):
+            broken.append((len(cells), f'the line is not understood: "{_quoted(texts[place])}"'))
+            row = None
         cells.append([] if row is None else [row.get(caption, "") for caption in captions])
         taken.append(span)
     return _chunk(lines._replace(left_out=left_out), taken, cells, broken)
+
+
+def _quoted(text: str) -> str:
+    """The beginning of a record's text, on one line."""
+    plain = " ".join(text[:_QUOTED].split())
+    return plain if len(text) <= _QUOTED else f"{plain}..."
 
 
 def _chunk(

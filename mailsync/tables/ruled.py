@@ -9,6 +9,7 @@
     any other ruler                decoration, such as a line above a sum; captions of another table, where there is
                                    one already, have a blank line above them and another ruler
     a ruler of one piece           no columns to see: cells are the words of a line, captions there are none
+    a row behind the table's end   a blank line or a message stood among the rows: it is a problem, not left out
 
 A column goes from the first dash of its ruler up to the next one's. A text that runs over into the next column breaks
 its row, because nobody can tell where it was cut. Where long texts are wrapped, the layout names the column that the
@@ -30,6 +31,8 @@ LONGEST_RECORD = 64
 _MOST_HEADER = 3
 _Cuts = tuple[tuple[int, int | None], ...]
 _RUN = re.compile(r"[-=_]+")
+# A word with a digit that is no day: what a Volume-ID looks like to whom words and dates are none.
+_VOLUME = re.compile(r"(?![0-9]{4}-[0-9]{2}-[0-9]{2}\Z)(?=[A-Z-]*[0-9])[A-Z0-9-]{2,10}\Z", re.ASCII)
 
 
 class _Columns(NamedTuple):
@@ -140,11 +143,23 @@ class Ruled:
             end = 0
         elif end < len(lines.texts):
             self._open = False
+        late = [place for place in range(end, len(lines.texts)) if self._is_late(lines.texts[place], columns)]
         if end < len(lines.texts):
-            self._left["outside the table"] += len(lines.texts) - end
-        inside = lines.between(0, end)._replace(totals=lines.totals)
+            self._left["outside the table"] += len(lines.texts) - end - len(late)
+        inside = lines.between(0, end)._replace(totals=() if late else lines.totals)
         if columns and (inside.texts or inside.totals):
             yield Part(self._chunk(inside, columns), self._number, "", columns.captions, columns.line)
+        if columns and late:
+            chunk = _late(lines, late)._replace(totals=lines.totals)
+            yield Part(chunk, self._number, "", columns.captions, columns.line)
+
+    def _is_late(self, text: str, columns: _Columns | None) -> bool:
+        """True for a line outside the table that fits its columns and has a volume where volumes are."""
+        if columns is None or not columns.cuts or not text.strip() or columns.fault(text):
+            return False
+        keys = {key.casefold() for key in self._layout.keys}
+        cuts = [cut for cut, caption in zip(columns.cuts, columns.captions, strict=True) if caption.casefold() in keys]
+        return any(_VOLUME.match(text[start:end].strip()) for start, end in cuts)
 
     def _end(self, texts: Sequence[str]) -> int:
         """Where the table ends among its lines."""
@@ -203,6 +218,13 @@ class Ruled:
             while end > least and end < len(texts) and not self._begins(texts[end], columns):
                 end -= 1
         return end
+
+
+def _late(lines: Lines, places: Sequence[int]) -> Chunk:
+    """The rows at these places, none of which can be read."""
+    texts = [lines.texts[place] for place in places]
+    broken = [(at, f'looks like a row after the table ended: "{text.strip()[:60]}"') for at, text in enumerate(texts)]
+    return rows_of(lines, [[]] * len(texts), raw=texts, starts=places, broken=broken)
 
 
 def _is_ruler(text: str) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mailsync.tables.package import FlawError
+from mailsync.tables.table import Filling
 
 LONGEST_CELL = 32_767
 MOST_SPREAD = 1_000_000
@@ -25,18 +26,23 @@ _MIDNIGHT = re.compile(r"T00:00(:00)?(\.0+)?Z?\Z", re.ASCII)
 
 
 class SheetRow(NamedTuple):
-    """A row's cells as texts and its number in the sheet, from 1; or why it cannot be read."""
+    """A row's cells as texts and its number in the sheet, from 1; or why it cannot be read; whether it is hidden."""
 
     cells: list[str]
     number: int
     fault: str = ""
+    hidden: bool = False
 
 
 class Sheet(NamedTuple):
-    """A sheet, whose rows are read as they are asked for. Reading them raises package.FlawError."""
+    """A sheet, whose rows are read as they are asked for. Reading them raises package.FlawError.
+
+    `hidden`: people do not see it when they open the workbook.
+    """
 
     name: str
     rows: Callable[[], Iterator[SheetRow]]
+    hidden: bool = False
 
 
 class Growing:
@@ -51,12 +57,14 @@ class Growing:
         self._cells: list[str] = []
         self._place = 0
         self._number = 0
+        self._hidden = False
         self._fault = ""
+        self._filling = Filling()
         self._spread = self._seen = self._begun = self._characters = 0
 
-    def begin(self, number: int = 0) -> None:
+    def begin(self, number: int = 0, *, hidden: bool = False) -> None:
         """A row begins; its number is the next one when it does not say."""
-        self._cells, self._place, self._fault = [], 0, ""
+        self._cells, self._place, self._fault, self._hidden = [], 0, "", hidden
         self._begun += 1
         if self._begun > MOST_ROWS:
             raise FlawError(f"it has more than {MOST_ROWS} rows")
@@ -81,6 +89,8 @@ class Growing:
         elif len(text) > LONGEST_CELL:
             self._fault = f"a cell of more than {LONGEST_CELL} characters"
         elif self._spreads(times - 1):
+            if self._filling.beyond(place - len(self._cells)):
+                raise FlawError(self._filling.flaw_text)
             self._cells += [""] * (place - len(self._cells))
             self._cells += [text] * times
             self._count(len(text) * times)
@@ -88,9 +98,10 @@ class Growing:
     def end(self, times: int = 1) -> None:
         """The row ends, and is so many rows; blank ones are only counted on."""
         if self._fault or (self._cells and not self._spreads((times - 1) * len(self._cells))):
-            self._rows.append(SheetRow([], self._number, self._fault))
+            self._rows.append(SheetRow([], self._number, self._fault, self._hidden))
         elif self._cells:
-            self._rows += [SheetRow(self._cells, self._number + again) for again in range(times)]
+            numbers = range(self._number, self._number + times)
+            self._rows += [SheetRow(self._cells, number, "", self._hidden) for number in numbers]
             self._count((times - 1) * sum(map(len, self._cells)) if times > 1 else 0)
         self._number += times - 1
         self._cells = []

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from mailsync.core.layout import Total
 
+MOST_FILLED = 20_000_000
 BLANKS = " \t\r\n\f\v\x1a\x00\xa0"
 
 
@@ -35,6 +36,25 @@ class Flaw(NamedTuple):
     line: int
     text: str
     hint: str = "nothing of it is applied: have the whole report sent again"
+
+
+class Filling:
+    """Counts the cells that are put into a table's rows where the report has none: nobody sent what they take."""
+
+    flaw_text = f"more than {MOST_FILLED} empty cells would have to be put into its rows"
+    flaw_hint = "nothing of it is applied: send it without the columns that are empty, or in parts"
+
+    def __init__(self) -> None:
+        self._left = MOST_FILLED
+
+    def beyond(self, cells: int) -> bool:
+        """Counts so many more; True when these are too many."""
+        self._left -= cells
+        return self._left < 0
+
+    def flaw(self, line: int) -> Flaw:
+        """Why nothing of the table may be applied."""
+        return Flaw(line, self.flaw_text, self.flaw_hint)
 
 
 class Lines(NamedTuple):

@@ -9,7 +9,9 @@
     7 otherwise                        Windows-1252 or cp437, whichever gives more letters beside letters; a guess
 
 Rules 4 to 7 go on when a byte does not fit; but UTF-8 that ends within a character was cut off. A guess is a note in
-the reply. Lines end with LF or CRLF; a text without any LF may end them with CR (old Macintosh) or NEL (EBCDIC).
+the reply. Lines end with LF or CRLF (or CR CR LF, where a program that writes CRLF got it once more); a text without
+any LF may end them with CR (old Macintosh) or NEL (EBCDIC). In lines a non-breaking space is a blank: mail programs
+put it where several blanks were.
 """
 
 from __future__ import annotations
@@ -93,12 +95,16 @@ def blocks(text: str) -> Iterator[tuple[int, list[str]]]:
     """The lines of the text without their ends, some at a time, each time with the number of the first (from 1)."""
     text = _with_line_feeds(text)
     start, number, size = 0, 1, len(text)
+    returns = "\r" in text
     while start < size:
         end = text.find("\n", min(start + _BLOCK, size))
         end = size if end < 0 else end
-        lines = text[start:end].split("\n")
-        # The last line end of the text begins no line.
-        if end == size and not lines[-1]:
+        # With its line end, so that a CR before it is seen; a block at a time, because a text may be huge.
+        block = text[start : end + 1]
+        block = block.replace("\r\r\n", "\n").replace("\r\n", "\n") if returns else block
+        lines = block.replace("\xa0", " ").replace("\u202f", " ").split("\n")
+        # The last line end begins no line.
+        if not lines[-1]:
             lines.pop()
         yield number, lines
         number += len(lines)
@@ -106,10 +112,7 @@ def blocks(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _with_line_feeds(text: str) -> str:
-    text = text.replace("\r\n", "\n") if "\r" in text else text
-    if "\n" in text:
-        return text
-    return text.replace("\r", "\n").replace("\x85", "\n")
+    return text if "\n" in text else text.replace("\r", "\n").replace("\x85", "\n")
 
 
 def _whole(content: bytes, encoding: str) -> str | None:

@@ -28,7 +28,8 @@ _MOST_FORMS = 100_000
 _VERSION = 0x600
 _SHEET, _FORM, _XF, _TEXTS, _PASSWORD, _SINCE_1904 = 0x85, 0x41E, 0xE0, 0xFC, 0x2F, 0x22
 _FORMULA, _NUMBER, _LABEL, _RICH_LABEL, _TEXT, _FLAG = 0x06, 0x203, 0x204, 0xD6, 0xFD, 0x205
-_SHORT, _SHORTS, _RESULT = 0x27E, 0xBD, 0x207
+_SHORT, _SHORTS, _RESULT, _ROW = 0x27E, 0xBD, 0x207, 0x208
+_ROW_HIDDEN, _SHEET_HIDDEN = 0x20, 0x03
 # How long each has to be, so that no record is read beyond its end.
 _CELLS = {_FORMULA: 14, _NUMBER: 14, _LABEL: 9, _RICH_LABEL: 9, _TEXT: 10, _FLAG: 8, _SHORT: 10, _SHORTS: 12}
 _GLOBALS = {_SHEET: 8, _FORM: 5, _XF: 4, _TEXTS: 8, _SINCE_1904: 2}
@@ -57,7 +58,7 @@ def _sheets(records: Stream, most: int) -> list[Sheet]:
     stream = records.content
     if len(stream) < 8 or unpack_from("<H", stream, 4)[0] != _VERSION:
         raise FlawError("it is older than Excel 97")
-    named: list[tuple[str, int]] = []
+    named: list[tuple[str, int, bool]] = []
     forms: dict[int, str] = {}
     styles: list[int] = []
     texts: Record | None = None
@@ -65,9 +66,9 @@ def _sheets(records: Stream, most: int) -> list[Sheet]:
     for record in _globals(records):
         kind, start, _ = record
         if kind == _SHEET:
-            at, _, sort, length = unpack_from("<IBBB", stream, start)
+            at, state, sort, length = unpack_from("<IBBB", stream, start)
             if sort == 0:  # neither a chart nor a macro's
-                named.append((Pieces(stream, record, 7).text(length), at))
+                named.append((Pieces(stream, record, 7).text(length), at, bool(state & _SHEET_HIDDEN)))
         elif kind == _FORM:
             number, length = unpack_from("<HH", stream, start)
             forms[number] = Pieces(stream, record, 4).text(length)
@@ -79,7 +80,7 @@ def _sheets(records: Stream, most: int) -> list[Sheet]:
             epoch = EPOCH_1904 if unpack_from("<H", stream, start)[0] else EPOCH
     dates = frozenset(place for place, form in enumerate(styles) if shows_dates(form, forms.get(form, "")))
     book = _Book(records, stream, cache(partial(_texts, stream, texts)), dates, epoch)
-    return [Sheet(name, partial(_rows, book, at, most)) for name, at in named]
+    return [Sheet(name, partial(_rows, book, at, most), hidden) for name, at, hidden in named]
 
 
 def _globals(stream: Stream) -> Iterator[Record]:
@@ -109,13 +110,14 @@ def _rows(book: _Book, at: int, most: int) -> Iterator[SheetRow]:
     growing = Growing(most)
     reading = _Cells(book, growing)
     last = -1
-    for start in _places(book.records, at):
+    places, hidden = _places(book.records, at)
+    for start in places:
         row = unpack_from("<H", book.stream, start)[0]
         if row != last:
             if last >= 0:
                 growing.end()
                 yield from growing.taken()
-            growing.begin(row + 1)
+            growing.begin(row + 1, hidden=row in hidden)
             last = row
         reading.put(start)
     if last >= 0:
@@ -123,10 +125,13 @@ def _rows(book: _Book, at: int, most: int) -> Iterator[SheetRow]:
     yield from growing.taken()
 
 
-def _places(stream: Stream, at: int) -> array[int]:
-    """Where the records of cells are, by row and column: programs write them in the order they like."""
+def _places(stream: Stream, at: int) -> tuple[array[int], set[int]]:
+    """Where the records of cells are, by row and column: programs write them in the order they like. Hidden rows."""
     places = array("Q")
+    hidden = set()
     for kind, start, end in stream.records(at):
+        if kind == _ROW and end - start >= 16 and stream.content[start + 12] & _ROW_HIDDEN:
+            hidden.add(unpack_from("<H", stream.content, start)[0])
         if kind in _CELLS:
             if end - start < _CELLS[kind] or (kind == _SHORTS and (end - start) % 6):
                 raise FlawError(_SHORTER)
@@ -136,7 +141,7 @@ def _places(stream: Stream, at: int) -> array[int]:
         places = array("Q", sorted(places))
     for index, place in enumerate(places):
         places[index] = place & 0xFFFFFFFF
-    return places
+    return places, hidden
 
 
 class _Cells:

@@ -30,6 +30,7 @@ from mailsync.tables.sheet import (
 MOST_STRINGS_BYTES = 100_000_000
 _REFERENCE = re.compile(r"([A-Z]{1,3})[0-9]{1,7}\Z", re.ASCII)
 _WORKBOOK = "xl/workbook.xml"
+_TRUE = ("1", "true")
 
 
 class _Book(NamedTuple):
@@ -54,10 +55,10 @@ def xlsx_sheets(package: Package, most: int) -> list[Sheet]:
             yield from cells.growing.taken()
 
     found = []
-    for name, link in book.sheets:
+    for name, link, hidden in book.sheets:
         target = links.targets.get(link, "")
         path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-        found.append(Sheet(name, partial(rows, path)))
+        found.append(Sheet(name, partial(rows, path), hidden))
     return found
 
 
@@ -77,17 +78,18 @@ def _dates(package: Package) -> frozenset[int]:
 
 
 class _Workbook:
-    """The sheets' names and links."""
+    """The sheets' names and links, and whether they are hidden."""
 
     def __init__(self) -> None:
-        self.sheets: list[tuple[str, str]] = []
+        self.sheets: list[tuple[str, str, bool]] = []
         self.since_1904 = False
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
         if name == "sheet":
-            self.sheets.append((attributes.get("name", ""), _link(attributes)))
+            hidden = attributes.get("state", "visible") != "visible"
+            self.sheets.append((attributes.get("name", ""), _link(attributes), hidden))
         elif name == "workbookPr":
-            self.since_1904 = attributes.get("date1904", "") in ("1", "true")
+            self.since_1904 = attributes.get("date1904", "") in _TRUE
 
     def end(self, name: str) -> None:
         """Nothing ends here that matters."""
@@ -182,7 +184,8 @@ class _Rows:
             self._shows = True
         elif name == "row":
             number = attributes.get("r", "")
-            self.growing.begin(int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else 0)
+            place = int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else 0
+            self.growing.begin(place, hidden=attributes.get("hidden", "") in _TRUE)
 
     def end(self, name: str) -> None:
         if name in ("v", "t"):

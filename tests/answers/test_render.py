@@ -19,7 +19,7 @@ from mailsync.mail.render import TEMPLATES, environment, render
 from mailsync.mail.sample import sample_facts, sample_summaries
 from mailsync.mail.shown import one_line
 from mailsync.mail.view import MAX_MOVES, MAX_PROBLEMS, view_of
-from mailsync.mail.wording import advice, courier_subject, subject_line
+from mailsync.mail.wording import advice, courier_subject, headline, subject_line
 
 LTO = Scope("US01", "LTO")
 OURS = environment()
@@ -398,3 +398,12 @@ def test_the_figures_shown_add_up_to_the_rows_read():
         assert read.rows == sum(figure.rows for figure in figures if not figure.depth)
         (matched,) = [figure.rows for figure in figures if figure.label == "match a volume"]
         assert matched == sum(figure.rows for figure in figures if figure.depth)
+
+
+def test_no_change_with_alerts_says_so_in_the_subject_and_in_the_first_line():
+    alerts = (Problem(Origin(), "x"), Problem(Origin(), "y"))
+    summary = moving(0)._replace(alerts=alerts)
+    assert subject_line(summary) == "[mailsync] no change, 2 alerts: US01.LTO 0 unchanged (nightly)"
+    assert headline(summary).startswith("No change, 2 alerts: ")
+    summary = summary._replace(more_alerts=3, problems=alerts, verdict=Verdict.PROBLEMS)
+    assert subject_line(summary) == "[mailsync] no change, 5 alerts: US01.LTO 2 problems (nightly)"

@@ -284,6 +284,23 @@ def test_a_sample_with_a_word_is_compared_and_an_expected_file_without_a_sample_
     assert any(one.startswith("problem samples definitions/nightly-csv.sample-more.txt: ") for one in findings)
 
 
+def test_samples_whose_definition_is_gone_are_problems(check, site):
+    folder = site / "definitions"
+    for name in ("old.sample.csv", "old.expected.json", "old.sample-more.txt", "README.txt"):
+        (folder / name).write_text("{}")
+    status, findings = check("--offline")
+    text = "there is no definition old beside it, so it is compared with nothing"
+    assert (status, findings) == (
+        1,
+        [
+            f"problem samples definitions/{name}: {text}"
+            for name in ("old.expected.json", "old.sample-more.txt", "old.sample.csv")
+        ],
+    )
+    (folder / "old.ttidef").write_text("Extract(SLOT, 1, 2, 0);\n")
+    assert not any(text in one for one in check("--offline")[1])
+
+
 def test_the_built_in_definitions_that_routes_name_are_told_and_not_run(check, site):
     edit(site / "mailsync.yaml", "[nightly-csv]", "[nightly-csv, mtx-status, netbackup-vmquery-w]")
     status, findings = check("--offline")

@@ -1,6 +1,8 @@
 """`mailsync definitions`: what there is, what it makes of a sample, and .ttidef as YAML."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,30 @@ def test_without_a_site_there_are_the_built_in_definitions(capsys):
     assert capsys.readouterr().out == Catalogue().file(BUILT_IN).read_text()
     assert main(["definitions", "show", "mtx-statsu"]) == 2
     assert "no configuration found" in capsys.readouterr().err
+
+
+def test_a_built_in_definition_is_kept_by_sending_what_is_shown_to_a_file_of_its_name(made, folder):
+    """The shell has made the empty file before mailsync looks at the site."""
+    program = "import sys; from mailsync.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    words = (program, "definitions", "show", BUILT_IN, "--config", made["config"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -c "$@" > {folder}/{BUILT_IN}.yaml', sys.executable, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / f"{BUILT_IN}.yaml").read_text() == Catalogue().file(BUILT_IN).read_text()
+
+
+def test_a_built_in_definition_is_shown_whatever_the_sites_others_are_like(ask, folder):
+    (folder / "broken.yaml").write_text("name: [\n")
+    assert ask("show", BUILT_IN)[:2] == (0, Catalogue().file(BUILT_IN).read_text())
+    # One of its own name is the one that is asked for.
+    (folder / f"{BUILT_IN}.yaml").write_text("name: [\n")
+    status, told, said = ask("show", BUILT_IN)
+    assert (status, told) == (2, "")
+    assert f"{BUILT_IN}.yaml:2:1: not YAML" in said
 
 
 def test_a_built_in_definition_reads_its_samples_by_name(ask):

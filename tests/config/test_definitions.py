@@ -148,7 +148,7 @@ def test_every_fault_of_every_definition_is_told_at_once(made, folder):
         load_definitions(load_site(config))
     faults = [fault.replace(f"{config.parent}/", "") for fault in raised.value.faults]
     assert any(fault.startswith('definitions/broken.yaml:2:1: unknown key "claims"') for fault in faults)
-    assert "definitions/latin.yaml: cannot be read: not UTF-8 text" in faults
+    assert "definitions/latin.yaml: cannot be read: not UTF-8 text (save it as UTF-8)" in faults
     twice = f'definitions/twice.yaml: definition "nightly-csv" is in {folder}/nightly.yaml too'
     assert twice.replace(f"{config.parent}/", "") in faults
     unknown = 'no definition "nigthly-csv" in definitions (did you mean "nightly-csv"?)'
@@ -227,3 +227,30 @@ def test_an_old_ttidef_may_be_in_windows_1252(made, folder):
     (folder / "inventory.ttidef").write_bytes(text.encode("cp1252"))
     definition = load_definitions(load_site(Path(made["config"]))).by_name["inventory"]
     assert definition.skips[0].filters[0].text == "B\u00e4nder*"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_ttidef_may_begin_with_a_mark_of_its_encoding(made, folder, encoding):
+    text = 'Extract(VOLUME, 1, 9, 0); AddString(EXCLUSION, 0, "B\u00e4nder*");\n'
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (folder / "inventory.ttidef").write_bytes((mark + text).encode(encoding))
+    definition = load_definitions(load_site(Path(made["config"]))).by_name["inventory"]
+    assert definition.skips[0].filters[0].text == "B\u00e4nder*"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32"])
+def test_a_ttidef_that_is_no_such_text_is_one_fault(made, folder, encoding):
+    (folder / "inventory.ttidef").write_bytes("SetHeaderCount(1);\nExtract(VOLUME, 1, 9, 0);\n".encode(encoding))
+    with pytest.raises(ConfigurationError) as raised:
+        load_definitions(load_site(Path(made["config"])))
+    (fault,) = raised.value.faults
+    assert fault.endswith("inventory.ttidef: cannot be read: not UTF-8 text (save it as UTF-8)")
+
+
+@pytest.mark.parametrize("name", ["empty.yaml", "empty.ttidef"])
+def test_an_empty_definition_is_told_as_such(made, folder, name):
+    (folder / name).write_text("\n \n")
+    with pytest.raises(ConfigurationError) as raised:
+        load_definitions(load_site(Path(made["config"])))
+    hint = "remove it, or write the definition: docs/definitions.md"
+    assert raised.value.faults == (f"{folder / name}: the file is empty ({hint})",)

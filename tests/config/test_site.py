@@ -46,6 +46,7 @@ routes:
       sender: {when: never}
     reply_from: tapes@example.com
     forwarded: refuse
+    day_first: false
   last:
     match: {recipient: "*"}
     senders: ["*"]
@@ -113,6 +114,7 @@ def test_every_key_of_a_route_is_read(write):
     assert (route.add_unknown, route.timezone, route.expect_every) == (True, "Europe/Berlin", 26 * 3600)
     assert route.guards == Guards(max_share_moved=0.1, max_share_problems=0.2, min_rows=3, always_allowed=7)
     assert (route.forwarded, last.forwarded) == ("refuse", "read")
+    assert (route.day_first, last.day_first) == (False, None)
     assert route.reply_from == "tapes@example.com"
     assert route.audiences == (
         Audience("operator", ("ops@example.com", "tapes@example.com"), "problem", "operator"),

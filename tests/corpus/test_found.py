@@ -18,3 +18,12 @@ def test_a_file_without_a_name_in_a_zip_is_read():
     head = b"Content-Type: application/zip; name=lists.zip\nContent-Transfer-Encoding: binary\n\n"
     found = unpack(head + content, UnpackLimits())
     assert [one.content for one in found.attachments] == [b"volume\nA00001\n"]
+
+
+def test_a_parameter_that_is_continued_and_is_not_at_once_is_a_problem_of_its_part():
+    # The standard library's parser raises TypeError where it looks for the boundary.
+    head = b'Content-Type: multipart/mixed; boundary=XX; name*=a; name*0=b; name*1="c"\n\n'
+    found = unpack(head + b"--XX\nContent-Type: text/csv; name=a.csv\n\nA\n--XX--\n", UnpackLimits())
+    assert [problem.text for problem in found.problems] == [
+        "it should have parts and has none: its boundary is missing"
+    ]

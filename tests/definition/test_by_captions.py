@@ -12,13 +12,13 @@ from mailsync.definition.by_captions import Decided, Undecided, by_captions
 from mailsync.definition.date_forms import date_form
 from mailsync.definition.dictionary import field_of, speaks_of_places
 from mailsync.definition.mapping import Context, map_attachment
-from mailsync.tables.reader import read_table
+from mailsync.tables.reader import look_at, read_table
 
 
 def decide(content: str | bytes, content_type: str = "") -> Decided | Undecided:
     data = content.encode() if isinstance(content, str) else content
     attachment = Attachment("report", data, content_type, "", 0, body=False)
-    return by_captions(attachment, read=read_table, cells=5000)
+    return by_captions(attachment, read=read_table, look=look_at, cells=5000)
 
 
 def records(content: str | bytes) -> dict[str, dict[str, str]]:
@@ -204,3 +204,31 @@ def test_captions_about_places_are_known_by_a_word_in_them(caption, places):
 @given(st.text(alphabet='Volume,Lcatin;\n"\tA0123|<table> ', max_size=200))
 def test_whatever_comes_is_decided_or_not(text):
     assert isinstance(decide(f"Volume,Location\n{text}"), Decided | Undecided)
+
+
+@pytest.mark.parametrize("tables", [1, 9])
+def test_a_page_is_gone_through_once_for_all_its_tables(tables):
+    page = "<p>x</p><table><tr><td>no</table>" * tables + "<table><tr><th>Volume<th>Vault<tr><td>A00001<td>OFFS</table>"
+    asked = []
+
+    def counted(what):
+        def ask(*arguments, **options):
+            asked.append(what)
+            return what(*arguments, **options)
+
+        return ask
+
+    attachment = Attachment("report", page.encode(), "text/html", "", 0, body=False)
+    decided = by_captions(attachment, read=counted(read_table), look=counted(look_at), cells=5000)
+    assert isinstance(decided, Decided), decided
+    # Once to find the table, once to look at all of its rows.
+    assert asked == [look_at, read_table]
+
+
+def test_of_thousands_of_captions_the_first_ten_are_told():
+    more = [f"c{number}" for number in range(4000)]
+    told = decide(",".join(["Volume", "Vault", *more]) + "\nA00001,OFFS\n").told
+    assert told.endswith('; not read: "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9" and 3990 more')
+    # Two captions for one field, thousands of times.
+    why = decide(",".join(["Volume", *["Vault"] * 4000]) + "\nA00001\n").why
+    assert why.endswith('"Vault" and "Vault" and 3990 more may each be the repository')

@@ -14,7 +14,7 @@ from mailsync.definition.claim import Claimed, MailFacts, claim
 from mailsync.definition.learn import Learned, Unlearned, learn
 from mailsync.definition.learn_shapes import first_volume, is_likely
 from mailsync.definition.load import load_definition
-from mailsync.definition.mapping import Context
+from mailsync.definition.mapping import Context, map_attachment
 from mailsync.tables.reader import first_lines, read_table
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -36,6 +36,7 @@ def volumes(found: Learned) -> list[str]:
     return [volume for records in found.mapped.records for volume in records.volumes]
 
 
+ANY = "[A-Z0-9]"
 RULED = """\
 Volume Name   State    Last Update
                        Date
@@ -99,14 +100,69 @@ def test_a_proposal_says_what_it_is_made_of_and_where_it_is_unsure():
         '  - {field: volume, matches: "CLN*", reason: cleaning tape}',
         '  - {field: volume, matches: "/*", reason: disk volume}',
         (
-            '  - {field: volume, unless: ["[A-Z][A-Z0-9][A-Z0-9][0-9][0-9][0-9][A-Z][0-9]"], reason: no volume}'
-            "  # as those that were seen"
+            f'  - {{field: volume, unless: ["{ANY * 5}[0-9]{ANY * 2}", "{ANY * 5}[0-9]"], reason: no volume}}'
+            "  # their lengths, and a digit"
         ),
         "fields:",
         "  volume: {column: Volume Name, upper: true}  # A00001L8, a00002l8, CLN001L1",
         "  repository: {column: State}  # VAULT, COURIER, LIBRARY: what the route's repositories map",
         '  write_time: {column: Last Update Date, date: "%m/%d/%Y"}',
     ]
+
+
+LOG = """\
+06:00:01 INFO tape A00001L8 moved to VAULT
+06:00:04 INFO tape A00002L8 moved to LIBRARY
+06:00:09 WARN drive 3 needs cleaning, again
+"""
+
+
+def test_a_prefix_that_was_not_seen_yet_is_not_left_out():
+    definition = learned(LOG, "movements.txt").definition
+    later = LOG.replace("A00001L8", "QX0007L8").replace("A00002L8", "QX0008")
+    (records,) = map_attachment(attached(later), definition, CONTEXT).records
+    assert records.volumes == ["QX0007L8", "QX0008"]
+
+
+def test_a_proposal_by_words_says_that_it_leaves_out_lines_of_more_or_fewer():
+    lines = learned(LOG).text.splitlines()
+    assert next(line for line in lines if line.startswith("table:")).endswith(
+        "  # a line of more or fewer words is left out"
+    )
+    assert "left out" not in learned(LINES).text
+
+
+def test_words_of_the_lengths_of_volumes_are_left_out():
+    found = learned(LINES.replace("3 volumes", "VOLSER    Anywhere     14\nCARTRIDG  Anywhere     14"))
+    assert volumes(found) == ["A00001", "A00002", "A00003"]
+
+
+def test_other_columns_that_look_like_volumes_are_told():
+    found = learned("Monday,Tuesday,Rack\nA00001L8,A00002L8,A12\nA00003L8,A00004L8,A13\nA00005L8,,A14\n")
+    assert volumes(found) == ["A00001L8", "A00003L8", "A00005L8"]
+    assert [line for line in found.text.splitlines() if line.startswith("  # not used")] == [
+        '  # not used: Tuesday, such as "A00002L8": VOLUMES TOO? Only one column of them is read',
+        '  # not used: Rack, such as "A12"',
+    ]
+
+
+def test_a_column_of_dates_is_no_place_whatever_its_caption():
+    found = learned("Volume,Owner,Retain To\nA00001,ops,31/12/2031\nA00002,ops,30/12/2031\n")
+    assert [rule.name for rule in found.definition.fields] == ["volume", "expiry_date"]
+
+
+@pytest.mark.parametrize("caption", ["Residence", "Ort", "Stored at", "Depot name"])
+def test_a_caption_may_mean_a_place_in_words_of_its_own(caption):
+    found = learned(f"Volume,Owner,{caption}\nA00001,ops,Cellar\nA00002,dev,Cellar\n")
+    assert f"repository: {{column: {caption}}}  # Cellar" in found.text
+
+
+@pytest.mark.parametrize(
+    ("name", "claimed"),
+    [("9.txt", "9.txt"), ("2031-01-31.txt", "2031-01-31.txt"), ("movements-7.txt", "movements-*.txt"), ("77", "77")],
+)
+def test_a_claim_by_name_is_never_by_the_ending_alone(name, claimed):
+    assert [one.text for one in learned(LOG, name).definition.claim.attachment] == [claimed]
 
 
 def test_a_date_that_may_be_two_is_proposed_and_not_read():

@@ -240,6 +240,9 @@ def test_a_header_count_without_a_header_is_a_notice():
         ('SetVariable("x", "y");', "SetVariable: variables are not supported"),
         ('Include("other.ttidef");', "Include: includes are not supported"),
         ('#include "other.ttidef"', "includes are not supported"),
+        ('Include "other.ttidef"', "includes are not supported"),
+        ("// a comment elsewhere", '"/" does not begin a statement (Name(argument, ...); or # comment)'),
+        ("/* a comment elsewhere */", '"/" does not begin a statement'),
         ("AddSection(X);", "AddSection: sections are not supported"),
         ("[LIBRARY]", "sections are not supported"),
         ("Extract($V, 1, 2, 0);", "variables are not supported"),
@@ -294,6 +297,14 @@ def test_what_is_not_known_or_makes_no_sense_is_refused_by_name_with_its_line(te
 def test_a_fault_stands_at_its_statement_and_does_not_hide_the_next():
     found = faults_of(VOLUME + "Foo(1);\n  Bar(2);\nExtract(SLOT, 1, x, 0);")
     assert [fault.partition(": ")[0] for fault in found] == ["x.ttidef:4:1", "x.ttidef:5:3", "x.ttidef:6:18"]
+
+
+@pytest.mark.parametrize(
+    "text", ['Include "other.ttidef"', 'SetLiteral(SLOT, "x")', "SetLiteral(SLOT,", "RemoveSpaces"]
+)
+def test_a_statement_without_its_semicolon_does_not_hide_the_one_on_the_next_line(text):
+    found = faults_of(f"{VOLUME}{text}\nFoo(1);\nBar(\n  2);\n")
+    assert sorted(fault.partition(": ")[0] for fault in found) == ["x.ttidef:4:1", "x.ttidef:5:1", "x.ttidef:6:1"]
 
 
 def test_without_a_volume_there_is_no_definition():

@@ -1,8 +1,11 @@
 """What an inventory's records lack: the volumes its problems name, and why it may not be whole."""
 
+from io import BytesIO
+from zipfile import ZipFile
+
 import pytest
 
-from mailsync.core.model import Gaps, Scope
+from mailsync.core.model import Count, Gaps, Scope
 from mailsync.definition.mapping import RowLimits
 
 LTO, DISK = Scope("US01", "LTO"), Scope("US01", "3592")
@@ -52,6 +55,21 @@ def test_volumes_are_named_in_their_scope_and_a_row_without_one_makes_doubt(mapp
 )
 def test_why_a_list_may_not_be_whole(mapped, content, doubt):
     assert mapped(LIST, content, limits=RowLimits(rows=2)).gaps.doubts == (f"tapes.csv: {doubt}",)
+
+
+def test_a_workbook_with_hidden_rows_may_not_be_whole(mapped):
+    def row(volume, more=""):
+        return f"<row{more}><c t='str'><v>{volume}</v></c><c t='str'><v>slot</v></c></row>"
+
+    packed, hidden = BytesIO(), " hidden='1'"
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<w xmlns:r='r'><sheet name='S' r:id='r1'/></w>")
+        archive.writestr("xl/_rels/workbook.xml.rels", "<r><Relationship Id='r1' Target='s.xml'/></r>")
+        archive.writestr("xl/s.xml", f"<s>{row('volume')}{row('A00001')}{row('A00002', hidden)}</s>")
+    definition = LIST.replace(LIST.split("\n")[2], "table: {kind: workbook}")
+    found = mapped(definition, packed.getvalue())
+    assert found.gaps.doubts == ("tapes.csv: 1 of its rows are hidden",)
+    assert found.skipped == (Count("hidden row", 1),)
 
 
 def test_a_row_that_is_skipped_is_no_part_of_the_list(mapped):

@@ -102,6 +102,7 @@ def test_a_mail_without_an_attachment_is_told_that_it_has_none(site):
     assert subject == "[mailsync] refused: nothing could be read (nightly)"
     assert "the mail has no attachment that may be a report, and no definition claims its body" in text
     assert 'claim: {attachment: "(body)"}' in text
+    assert "mailsync definitions learn" in " ".join(text.split())
     assert "Nothing could be read: see Notes." in text
 
 

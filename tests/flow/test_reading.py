@@ -43,3 +43,21 @@ def test_the_attachments_of_a_mail_speak_of_a_hundred_scopes_together(site):
         (90, 20, 70),
         (10, 0, 10),
     ]
+
+
+def test_the_route_says_which_number_of_a_date_is_its_day(tmp_path):
+    made = make_site(tmp_path / "site")
+    dated = PER_ROW.replace("  customer: {column: customer}\n  media: {column: media}\n", "")
+    dated += '  expiry_date: {column: until, date: ["%m/%d/%Y", "%d/%m/%Y"]}\n'
+    (made.folder / "definitions/dated.yaml").write_text(dated.replace("per-row", "dated"))
+    made.config.write_text(made.config.read_text().replace("definitions: [nightly-csv]", "definitions: [dated]"))
+    mail = b"Content-Type: text/csv; name=scopes.csv\n\nvolume,repository,until\nA00001,OFFS,03/04/2031\n"
+
+    def read():
+        site = load_site(made.config)
+        (mapped,) = mail_report(mail, Verdict(Action.PROCESS, ""), site.routes[0], site, now=0)().mapped
+        return mapped.records[0].values, len(mapped.notes)
+
+    assert read() == ([("OFFS", None)], 1)
+    made.edit("timezone: UTC", "timezone: UTC\n    day_first: true")
+    assert read() == ([("OFFS", "2031-04-03")], 0)

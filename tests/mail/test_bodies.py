@@ -6,6 +6,7 @@ import quopri
 import pytest
 from mailparts import CSV, base64_leaf, file, forward, leaf, multipart, zipped
 
+from mailsync.core.model import Attachment
 from mailsync.mail.unpack import UnpackLimits, unpack
 
 LIMITS = UnpackLimits()
@@ -23,7 +24,7 @@ def test_text_and_html_are_one_body_in_two_forms():
     mail = multipart(leaf(b"see below"), HTML, kind="alternative")
     (found,) = unpack(mail, LIMITS).attachments
     assert (found.path, found.content, found.body) == ("(body)", b"see below", True)
-    assert found.html == ("(html)", TABLE, "text/html", "utf-8", 0, True, None)
+    assert found.html == Attachment("(html)", TABLE, "text/html", "utf-8", depth=0, body=True)
 
 
 @pytest.mark.parametrize("text", [b"", b" \r\n\r\n"])

@@ -1,5 +1,7 @@
 """format=flowed: rows that were wrapped come out whole, and rows that were not stay what they are."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,6 +75,34 @@ def test_soft_breaks_of_quoted_printable_are_joined_before():
     assert _body(b"A00001,=\nOffsite=20\n", "", encoding="quoted-printable") == b"A00001,Offsite \n"
 
 
+def test_a_text_with_a_line_that_ends_in_two_blanks_is_left_as_it_is():
+    rows = [b"A%05d   Offsite   %-30s Default%s" % (n, b"daily", b"  " if n == 3 else b"") for n in range(6)]
+    rows[1] += b" " * 5
+    text = b"1REPORT 7 \n FROM A \n" + b"\n".join(rows)
+    assert _body(text) == text
+    assert _body(text.replace(b"\n", b"\r\n")) == text
+
+
+def test_a_row_is_not_joined_to_one_that_begins_like_it():
+    rows = [
+        b"A%05dL6,Offsite,%s" % (n, b"x" if n % 2 else b"the weekly full backup of the second file server ")
+        for n in range(6)
+    ]
+    text = b"Barcode,Location,Description\n" + b"\n".join(rows)
+    assert _body(text) == text
+
+
+def test_it_is_counted_how_many_lines_were_joined():
+    head = b"Content-Type: text/plain; format=flowed\n\n"
+    for text, joined in (
+        (_wrapped(ROW % (1, 7)), 1),
+        (b"a \nb\nc \nd", 0),
+        (b"two blanks  \n" + _wrapped(ROW % (1, 7)), 0),
+    ):
+        (found,) = unpack(head + text, UnpackLimits()).attachments
+        assert found.joined == joined
+
+
 @given(st.lists(st.sampled_from([b">", b" ", b"x", b"y" * 65, b"\n", b"\r\n", b"-- ", b"\xff\xfe"]), max_size=60))
 @settings(max_examples=400, deadline=None)
 def test_nothing_but_blanks_marks_and_line_ends_is_lost(pieces):
@@ -81,3 +111,13 @@ def test_nothing_but_blanks_marks_and_line_ends_is_lost(pieces):
         kept = unflow(text, delete_space=delete_space)
         for byte in (b"x", b"y", b"-", b"\xff"):
             assert kept.count(byte) == text.count(byte)
+
+
+def test_millions_of_empty_lines_take_no_more_memory_than_their_size():
+    text = b"\n" * 2_000_000
+    tracemalloc.start()
+    try:
+        assert unflow(text, delete_space=False) == text
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(text)
+    finally:
+        tracemalloc.stop()

@@ -7,6 +7,8 @@ import pytest
 from mailparts import CSV, base64_leaf, leaf, mapi, multipart, tnef, tnef_file, zipped
 
 from mailsync.core.model import Attachment
+from mailsync.mail.kinds import Unreadable
+from mailsync.mail.tnef import open_tnef
 from mailsync.mail.unpack import UnpackLimits, unpack
 
 LIMITS = UnpackLimits()
@@ -202,3 +204,15 @@ def test_more_files_than_a_mail_may_have_are_a_problem():
 def test_one_without_files_and_text_is_noted():
     found = _unpacked(tnef((1, 0x00078008, b"IPM.Note\0")), leaf(b"hello"))
     assert (list(_files(found)), [one.text for one in found.notes]) == (["(body)"], ["there is no file in it"])
+
+
+def test_properties_and_their_values_are_counted():
+    empty = struct.pack("<HH", 1, 0x1234)
+    values = struct.pack("<IHHI", 1, 0x101E, 0x1234, 30_000) + bytes(4) * 30_000
+    assert not isinstance(open_tnef(tnef((1, 0x00069003, struct.pack("<I", 9) + empty * 9))), Unreadable)
+    for attributes in (
+        [(1, 0x00069003, struct.pack("<I", 30_000) + empty * 30_000)],
+        [(1, 0x00069003, struct.pack("<I", 100) + empty * 100)] * 300,
+        [(1, 0x00069003, values)],
+    ):
+        assert isinstance(open_tnef(tnef(*attributes)), Unreadable)

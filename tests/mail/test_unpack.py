@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from mailparts import CSV, base64_leaf, file, forward, leaf, multipart, zipped
+from mailparts import CSV, base64_leaf, file, forward, leaf, multipart, tarred, zipped
 
 from mailsync.mail.unpack import UnpackLimits, unpack
 
@@ -133,9 +133,54 @@ def test_a_mail_that_ends_within_an_attachment_is_a_problem_of_that_attachment_o
     assert "cut off" in problem.text
 
 
-def test_a_sloppy_inner_multipart_is_read_when_the_outer_one_is_closed():
+def test_the_last_part_of_an_inner_multipart_without_an_end_is_a_problem():
     inner = b"Content-Type: multipart/mixed; boundary=YY\n\n--YY\nContent-Type: text/csv; name=a.csv\n\n" + CSV
-    assert _paths(multipart(inner)) == ["a.csv"]
+    mail = multipart(inner, file(CSV, "whole.csv"))
+    assert _paths(mail) == ["whole.csv"]
+    assert _problem(mail).origin.attachment == "a.csv"
+
+
+@pytest.mark.parametrize("encode", [lambda cut: cut, base64.encodebytes])
+def test_a_mail_that_was_cut_off_and_then_forwarded_is_a_problem(encode):
+    whole = multipart(file(CSV, "first.csv"), leaf(CSV * 9, "Content-Type: text/csv; name=second.csv"), boundary="YY")
+    cut = whole[: whole.rindex(b"000001L4")]
+    encoding = () if encode(cut) == cut else ("Content-Transfer-Encoding: base64",)
+    mail = multipart(forward(encode(cut), *encoding), file(CSV, "last.csv"))
+    assert _paths(mail) == ["part-1!/first.csv", "last.csv"]
+    assert _problem(mail).origin.attachment == "part-1!/second.csv"
+
+
+def test_a_second_archive_behind_a_tar_archive_is_not_dropped_without_a_word():
+    one, other = tarred(("a.csv", CSV)), tarred(("b.csv", CSV))
+    for content in (one + other, one[:1024] + bytes(512) + other):
+        assert _paths(multipart(file(content, "x.tar"))) == []
+        assert _problem(multipart(file(content, "x.tar"))).text == "the archive is damaged or cut off"
+    assert _paths(multipart(file(one + bytes(9), "x.tar"))) == ["x.tar!/a.csv"]
+
+
+def test_files_of_a_zip_that_its_directory_does_not_name_are_not_dropped_without_a_word():
+    one, other = zipped(("a.csv", CSV)), zipped(("b.csv", CSV))
+    book = zipped(("[Content_Types].xml", b""), ("xl/workbook.xml", b""))
+    for content in (one + other, one + other[:-22], one + other[: other.index(b"PK\x01\x02")], one + book):
+        assert _paths(multipart(file(content, "x.zip"))) == []
+        assert _problem(multipart(file(content, "x.zip"))).text == "the archive is damaged or cut off"
+    assert _paths(multipart(file(one + b"\r\n", "x.zip"))) == ["x.zip!/a.csv"]
+
+
+def test_a_workbook_whose_files_are_compressed_as_none_is_is_refused_before_they_are_opened():
+    sheets = zipped(("mimetype", b"opendocument.spreadsheet" * 9), ("content.xml", b""), method=zipfile.ZIP_LZMA)
+    book = zipped(("[Content_Types].xml", b"x" * 99), ("xl/workbook.xml", b""), method=zipfile.ZIP_BZIP2)
+    for content in (sheets, sheets.replace(b"spreadsheet", b"\0" * 11), book):
+        assert _paths(multipart(file(content, "a.ods"))) == []
+        assert _problem(multipart(file(content, "a.ods"))).text == "its compression method is not read"
+
+
+def test_a_token_in_a_name_is_hidden():
+    name = f"reports+nightly.{'a2' * 16}@example.com.csv"
+    assert _paths(multipart(file(CSV, name), file(zipped((name, CSV)), "x.zip"))) == [
+        "reports+...@example.com.csv",
+        "x.zip!/reports+...@example.com.csv",
+    ]
 
 
 def test_repeated_and_absent_fields_do_not_matter():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mailparts import CSV, file, leaf, multipart, uuencoded
 
+from mailsync.mail import uuencoded as uuencoded_module
 from mailsync.mail.unpack import UnpackLimits, unpack
 from mailsync.mail.uuencoded import take_pasted
 
@@ -171,3 +172,18 @@ def test_more_files_than_a_mail_may_have_are_not_taken():
 )
 def test_a_text_made_to_be_slow_is_dealt_with(text):
     assert len(take_pasted(text, 200).files) <= 201
+
+
+def test_a_line_that_could_begin_a_file_a_thousand_times_is_looked_at_once(monkeypatch):
+    looked = []
+
+    class Pattern:
+        def match(self, text, position=0):
+            looked.append(position)
+            return begin.match(text, position)
+
+    begin = uuencoded_module._BEGIN
+    monkeypatch.setattr(uuencoded_module, "_BEGIN", Pattern())
+    text = b"begin 644 " * 1_000 + b"\n" + b"begin 644 " * 1_000
+    assert take_pasted(text, 9) == (text, ())
+    assert looked == [0, 10_001]

@@ -85,9 +85,14 @@ def cell(value="", kind="string", style=""):
     return f'<table:table-cell office:value-type="{kind}"{said}{style}><text:p>{value}</text:p></table:table-cell>'
 
 
-def sheet(name, *rows):
-    lines = "".join(f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
-    return f'<table:table table:name="{name}">{lines}</table:table>'
+def sheet(name, *rows, style="", hidden=None):
+    """A sheet; `hidden` are rows by place (from 0), and whether a hand or a filter hides them."""
+    said = {place: f' table:visibility="{how}"' for place, how in (hidden or {}).items()}
+    lines = "".join(
+        f"<table:table-row{said.get(place, '')}>{''.join(row)}</table:table-row>" for place, row in enumerate(rows)
+    )
+    more = f' table:style-name="{style}"' if style else ""
+    return f'<table:table table:name="{name}"{more}>{lines}</table:table>'
 
 
 def flat_document(*sheets):
@@ -99,6 +104,8 @@ def flat_document(*sheets):
         '<number:date-style style:name="D"><number:day/><number:text>. </number:text>'
         '<number:month number:textual="true"/>'
         '<number:text> </number:text><number:year number:style="long"/></number:date-style>'
+        '<style:style style:name="away" style:family="table"><style:table-properties table:display="false"/>'
+        "</style:style>"
         '<style:style style:name="day" style:family="table-cell" style:data-style-name="D"/></office:automatic-styles>'
         f"<office:body><office:spreadsheet>{''.join(sheets)}</office:spreadsheet></office:body></office:document>"
     )
@@ -114,6 +121,16 @@ TWO_SHEETS = flat_document(
         [cell("B00002"), cell(), cell(), cell("1250000", "float")],
     ),
 )
+HIDING = flat_document(
+    sheet("Cover", [cell("Tapes")]),
+    sheet("Old", [cell("Volume"), cell("Location")], [cell("C00009"), cell("OFFS")], style="away"),
+    sheet(
+        "Now",
+        [cell("Volume"), cell("Location")],
+        *([cell(f"C0000{number}"), cell("OFFS")] for number in range(5)),
+        hidden={2: "filter", 4: "collapse"},
+    ),
+)
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +138,9 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("libreoffice")
     (made / "tapes.csv").write_text(CSV)
     (made / "sheets.fods").write_text(TWO_SHEETS)
-    write_workbooks(made, [Source(made / "tapes.csv", SERIAL_AS_TEXT), Source(made / "sheets.fods")])
+    (made / "hiding.fods").write_text(HIDING)
+    sources = [Source(made / "sheets.fods"), Source(made / "hiding.fods")]
+    write_workbooks(made, [Source(made / "tapes.csv", SERIAL_AS_TEXT), *sources])
     return made
 
 
@@ -183,3 +202,13 @@ def test_a_mail_brings_the_workbook_whole(folder, ending):
     found = unpack(mail.as_bytes(), UnpackLimits())
     assert found.problems == ()
     assert [(one.path, one.content) for one in found.attachments if not one.body] == [(f"tapes{ending}", content)]
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_hidden_rows_and_sheets_are_left_out_and_counted(folder, ending):
+    text = "name: seen\nclaim: {attachment: '*'}\ntable: {kind: workbook}\n"
+    text += "fields: {volume: {column: Volume}, repository: {column: Location}}\n"
+    found = mapped((folder / f"hiding{ending}").read_bytes(), text)
+    volumes = [one["volume"] for one in found["records"]["US01.LTO"]]
+    assert (volumes, found["problems"]) == (["C00000", "C00002", "C00004"], [])
+    assert found["skipped"] == {"hidden row": 2, "hidden sheet": 1, "another sheet": 1}

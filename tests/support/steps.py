@@ -93,6 +93,10 @@ class _Pattern:
         _COUNT[0] += len(text)
         return self._plain.finditer(text, *bounds)
 
+    def sub(self, new, text: str):
+        _COUNT[0] += len(text)
+        return self._plain.sub(new, text)
+
     def findall(self, text: str, *bounds: int):
         _COUNT[0] += len(text)
         return self._plain.findall(text, *bounds)

@@ -9,9 +9,10 @@ import zipfile
 import pytest
 from steps import Text, counting, steps
 
-from mailsync.core.layout import Layout
+from mailsync.core.layout import Layout, Split
 from mailsync.core.model import Attachment
 from mailsync.definition.expression import compile_expression
+from mailsync.tables import hypertext, table
 from mailsync.tables.reader import read_table
 
 HTML = Layout(kind="html", wanted=("volume",))
@@ -165,3 +166,70 @@ def test_a_filter_that_ends_a_table_is_asked_once_a_line():
         Attachment("a", text.encode(), "", "", depth=0, body=False), Layout(kind="ruled", until=(asked,)), 50
     )
     assert sum(len(chunk.raw) for chunk in table.chunks) == len(asked.texts) == 100_000
+
+
+def test_cells_that_reach_down_cost_the_rows_below_nothing_once_they_are_too_many(monkeypatch):
+    monkeypatch.setattr(hypertext, "MOST_SPREAD", 1000)
+
+    def work(size):
+        page = "<table><tr>" + "<td rowspan=60000>" * size + "<tr><td>x" * size + "</table>"
+        return lambda: list(read_table(Attachment("a", page.encode(), "", "", depth=0, body=False), HTML, 5_000).chunks)
+
+    with counting(monkeypatch):
+        small, large = steps(work(200)), steps(work(1600))
+    # The square would be 64.
+    assert large < 10 * small, large / small
+
+
+CAPTIONS = ["volume", *(f"c{number}" for number in range(40))]
+SHORT = {
+    "short rows of a sheet": (
+        book(
+            "<s><row>"
+            + "".join(f'<c t="str"><v>{one}</v></c>' for one in CAPTIONS)
+            + "</row>"
+            + '<row><c t="str"><v>A</v></c></row>' * 60
+            + "</s>"
+        ),
+        Layout(kind="workbook", wanted=("volume",)),
+    ),
+    "gaps in the rows of a sheet": (
+        book('<s><row><c t="str"><v>volume</v></c></row>' + '<row><c r="AN1" t="str"><v>A</v></c></row>' * 60 + "</s>"),
+        Layout(kind="workbook", wanted=("volume",)),
+    ),
+    "json": (
+        ("[{" + ",".join(f'"{one}": 1' for one in CAPTIONS) + "}" + ',{"volume": 1}' * 60 + "]").encode(),
+        JSON,
+    ),
+    "records": (
+        ("".join(f"{one}: 1\n" for one in CAPTIONS) + "\nvolume: A\n" * 60).encode(),
+        RECORDS,
+    ),
+    "another table of a page": (
+        (
+            "<table><tr><td>"
+            + "<td>".join(CAPTIONS)
+            + "<tr><td>A</table><table><tr><td>volume<td>d"
+            + "<tr><td>A<td>B" * 60
+            + "</table>"
+        ).encode(),
+        HTML,
+    ),
+    "cells with several values": (
+        (",".join(CAPTIONS) + "\n" + " ".join(["A"] * 60) + ",b" * 40 + "\n").encode(),
+        Layout(header=1, split=Split(1, "", " ")),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SHORT))
+def test_cells_that_are_put_into_short_rows_are_bounded(monkeypatch, name):
+    content, layout = SHORT[name]
+    attachment = Attachment("a", content, "", "", depth=0, body=False)
+    assert sum(len(chunk.raw) for chunk in read_table(attachment, layout, 5_000).chunks) >= 60
+    monkeypatch.setattr(table, "MOST_FILLED", 2000)
+    found = read_table(attachment, layout, 5_000)
+    chunks = list(found.chunks)
+    said = [chunk.flaw.text for chunk in chunks if chunk.flaw] + [found.fault] * bool(found.fault)
+    assert said == [table.Filling.flaw_text]
+    assert sum(len(chunk.raw) for chunk in chunks) < 60

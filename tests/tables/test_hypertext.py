@@ -153,3 +153,30 @@ def test_a_page_that_breaks_off_is_a_flaw_of_its_tables(text, said):
 def test_a_page_that_says_it_is_complete_is(rest):
     ended = f"{TABLE}{rest}" if rest != "</table><p" else f"{TABLE}</table></html><p"
     assert not [chunk.flaw for chunk in read(ended).chunks if chunk.flaw]
+
+
+@pytest.mark.parametrize("more", ["", "<html><body>", "<p>text</p>"])
+def test_a_page_behind_a_complete_one_has_to_be_complete_itself(more):
+    flaws = [chunk.flaw for chunk in read(f"<html><body>x</body></html>\n{more}{TABLE}").chunks if chunk.flaw]
+    assert [one.text for one in flaws] == ["the page breaks off within the table that begins in line 2"]
+    whole = f"<html><body>x</body></html>{more}{TABLE}</table>"
+    assert not [chunk.flaw for chunk in read(whole).chunks if chunk.flaw]
+
+
+def test_more_rows_behind_the_end_of_a_page_that_lies_in_a_cell_have_to_end():
+    text = "<table><tr><td><html><body>x</body></html></td></tr><tr><td>A</td>"
+    assert [chunk.flaw.line for chunk in read(text).chunks if chunk.flaw] == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"&#{'9' * 5000};x", "\ufffdx"),
+        (f"&#x{'F' * 5000}x", "\ufffdx"),
+        (f"&#{'0' * 5000}65;x", "Ax"),
+        (f"&#X{'0' * 20}41;x", "Ax"),
+        ("&#65;&#x41;&#9999999;", "AA\ufffd"),
+    ],
+)
+def test_an_entity_with_more_digits_than_any_character_has_is_no_character(text, said):
+    assert shown(text) == said

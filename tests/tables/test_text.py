@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -133,7 +134,19 @@ def test_lines_are_counted_as_an_editor_counts_them(lines, end):
         for first, some in blocks("".join(line + end for line in lines))
         for index, line in enumerate(some)
     ]
-    assert numbered == list(enumerate(lines, 1))
+    # Of a non-breaking space, whose line is otherwise as it was, the next test speaks.
+    assert numbered == [
+        (number, line.replace("\xa0", " ").replace("\u202f", " ")) for number, line in enumerate(lines, 1)
+    ]
+
+
+def test_a_non_breaking_space_in_a_line_is_a_blank_in_the_same_place():
+    assert list(blocks("A00001\xa0 \u202fLIBR\n\xa0\n")) == [(1, ["A00001   LIBR", " "])]
+
+
+@pytest.mark.parametrize("end", ["\r\r\n", "\r\n", "\n"])
+def test_a_line_that_ends_with_a_carriage_return_too_many_is_one_line(end):
+    assert list(blocks(f"A00001{end}A00002{end}")) == [(1, ["A00001", "A00002"])]
 
 
 def test_lines_are_the_same_in_many_blocks():
@@ -150,3 +163,15 @@ def test_old_line_ends_count_where_there_are_no_others():
     assert list(blocks("a\rb\nc\x0bd\u2028")) == [(1, ["a\rb", "c\x0bd\u2028"])]
     assert list(blocks("")) == []
     assert list(blocks("\n")) == [(1, [""])]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_cutting_a_text_into_lines_keeps_no_second_copy_of_it(end):
+    text = f"\U0001f600{'x' * 98}{end}" * 20_000
+    tracemalloc.start()
+    try:
+        assert sum(len(lines) for _, lines in blocks(text)) == 20_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < len(text)

@@ -215,3 +215,81 @@ def test_any_damage_to_a_workbook_is_a_fault_or_a_row(damage, place, sheet_damag
         content = whole[:place] + damage + whole[place + len(damage) :]
     table = read(content, wanted=("volume",))
     assert table.fault or all(len(chunk.cells) == len(chunk.lines) for chunk in table.chunks)
+
+
+def listed(table):
+    chunks = list(table.chunks)
+    counted = sum((Counter(chunk.left_out) for chunk in chunks), Counter())
+    numbers = [line for chunk in chunks for line in chunk.lines]
+    return numbers, dict(counted), [chunk.flaw.text for chunk in chunks if chunk.flaw]
+
+
+HEAD = '<row><c t="s"><v>0</v></c></row>'
+SEEN = '<row><c t="s"><v>1</v></c></row>'
+GONE = '<row hidden="1"><c t="s"><v>1</v></c></row>'
+
+
+def test_hidden_rows_of_an_xlsx_are_left_out_and_counted():
+    sheet = HEAD + SEEN + GONE + GONE.replace('"1"', '"true"', 1) + GONE.replace('"1"', '"0"', 1)
+    assert listed(read(xlsx(sheet), wanted=("volume",))) == ([2, 5], {"hidden row": 2}, [])
+
+
+def test_a_hidden_row_never_gives_the_captions():
+    old = '<row hidden="1"><c t="s"><v>0</v></c><c t="str"><v>from</v></c></row>'
+    now = '<row><c t="str"><v>from</v></c><c t="s"><v>0</v></c></row>'
+    table = read(xlsx(old + now + SEEN), wanted=("volume", "from"))
+    assert (table.captions, table.header_line) == (("from", "volume"), 2)
+
+
+@pytest.mark.parametrize("wanted", [("volume",), ()])
+def test_a_list_that_shows_none_of_its_rows_is_a_flaw(wanted):
+    head = HEAD if wanted else ""
+    assert listed(read(xlsx(head + GONE * 3), wanted=wanted)) == ([], {"hidden row": 3}, ["all its rows are hidden"])
+
+
+def hiding(content, state):
+    """The workbook with its first sheet hidden."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w") as new:
+        for name in old.namelist():
+            said = old.read(name).replace(b'<sheet name="S1"', f'<sheet name="S1" state="{state}"'.encode())
+            new.writestr(name, said)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_hidden_sheets_of_an_xlsx_are_not_read_have_no_number_and_are_counted(state):
+    content = hiding(xlsx(HEAD + SEEN * 2, HEAD + SEEN, HEAD), state)
+    for asked in ({"wanted": ("volume",)}, {"number": 1, "header": 1}):
+        table = read(content, **asked)
+        assert table.name == "S2"
+        assert listed(table) == ([2], {"hidden sheet": 1, "another sheet": 1}, [])
+    table = read(content, title=(compile_filter("S1", fold=True),))
+    assert table.fault == 'no sheet has the number or title asked for; sheets are "S2", "S3"; 1 more are hidden'
+    assert "have it shown" in table.hint
+    assert read(hiding(xlsx(HEAD), "visible"), wanted=("volume",)).name == "S1"
+
+
+def test_hidden_rows_and_sheets_of_an_open_document_are_left_out_and_counted():
+    def row(text, more=""):
+        return f"<t:table-row {more}><t:table-cell><p>{text}</p></t:table-cell></t:table-row>"
+
+    styles = "".join(
+        f'<s:style s:name="ta{at}"><s:table-properties t:display="{shown}"/></s:style>'
+        for at, shown in enumerate(("false", "true"))
+    )
+    one = f'<t:table t:name="Old" t:style-name="ta0">{row("volume")}{row("A00009")}</t:table>'
+    hidden = row("A00002", 't:visibility="filter"') + row("A", 't:visibility="collapse" t:number-rows-repeated="2"')
+    rows_of = row("volume") + row("A00001") + hidden + row("A00003", 't:visibility="visible"')
+    two = f'<t:table t:name="Now" t:style-name="ta1">{rows_of}</t:table>'
+    table = read(ods(f'<d xmlns:t="t" xmlns:s="s">{styles}{one}{two}</d>'), wanted=("volume",))
+    assert table.name == "Now"
+    assert listed(table) == ([2, 6], {"hidden row": 3, "hidden sheet": 1}, [])
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_is_compressed_as_no_workbook_is_is_not_opened(method):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("content.xml", "<x/>" * 100)
+    assert read(packed.getvalue()).fault == "content.xml is compressed in a way that no workbook is"

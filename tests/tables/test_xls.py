@@ -12,6 +12,7 @@ from mailsync.core.layout import Layout
 from mailsync.core.model import Attachment
 from mailsync.mail.kinds import Fate, judge_content
 from mailsync.tables import biff, sheet, workbook
+from mailsync.tables import compound as compound_file
 from mailsync.tables.reader import read_table
 from mailsync.tables.xls import MOST_TEXTS
 
@@ -126,6 +127,31 @@ def test_the_sheet_is_the_first_with_the_captions_wanted():
     table = read(content, wanted=("Volume",))
     assert (table.name, table.captions, table.header_line) == ("S2", ("volume",), 3)
     assert rows(table) == [(4, ["A00001"])]
+
+
+def row_of(place, flags):
+    return record(0x208, pack("<HHHHHHBBH", place, 0, 1, 255, 0, 0, flags, 1, 15))
+
+
+def test_hidden_rows_are_left_out_and_counted():
+    cells = (
+        row_of(1, 0x20) + row_of(2, 0x10) + b"".join(number(place, 0, place) for place in range(4)) + row_of(3, 0x60)
+    )
+    table = read(compound(book(cells)))
+    chunks = list(table.chunks)
+    assert [line for chunk in chunks for line in chunk.lines] == [1, 3]
+    assert [dict(chunk.left_out) for chunk in chunks if chunk.left_out] == [{"hidden row": 2}]
+    cells = row_of(0, 0x20) + number(0, 0, 1)
+    assert flaws(read(compound(book(cells)))) == ["all its rows are hidden"]
+
+
+@pytest.mark.parametrize("state", [1, 2])
+def test_hidden_sheets_are_not_read_and_are_counted(state):
+    stream = bytearray(book(number(0, 0, 1), number(0, 0, 2)))
+    stream[stream.index(pack("<BB", 0, 0) + pack("<B", 2) + text("S1"))] = state
+    table = read(compound(bytes(stream)))
+    assert table.name == "S2"
+    assert [dict(chunk.left_out) for chunk in table.chunks if chunk.left_out] == [{"hidden sheet": 1}]
 
 
 def test_charts_are_no_sheets_and_what_lies_in_a_sheet_is_not_its_own():
@@ -244,3 +270,10 @@ def test_whatever_is_done_to_a_file_it_is_read_or_refused():
         for chunk in table.chunks:
             assert len(chunk.cells) == len(chunk.lines)
     assert fates == {True, False}
+
+
+def test_a_directory_without_end_is_not_read(monkeypatch):
+    content = compound(book(label(0, 0, 0), general=texts("volume")))
+    assert not read(content).fault
+    monkeypatch.setattr(compound_file, "MOST_ENTRIES", 1)
+    assert read(content).fault == "its directory has more than 1 entries"
