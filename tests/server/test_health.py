@@ -29,7 +29,7 @@ from mailsync.server.ring import RingFile
 from mailsync.wire.keys import Token
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture
