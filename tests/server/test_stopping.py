@@ -11,12 +11,15 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from mailsync.client.failures import ServerError
 from mailsync.client.link import ping
 from mailsync.config.keys import read_client_key
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import MailsyncError
 from mailsync.core.model import CustomerId, MediaId, Scope
-from mailsync.core.outcome import Batch, Change, Operation
+from mailsync.core.outcome import Batch, Change, Operation, Result
 from mailsync.server.admission import Limits
 from mailsync.wire.batches import encode_apply
 
@@ -69,6 +72,22 @@ class Applying:
     def join(self) -> None:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
+
+
+def test_the_request_in_hand_is_finished_before_the_server_ends(site):
+    with site.running() as process:
+        applying = Applying(site, process)
+        process.send_signal(signal.SIGTERM)
+        site.wait_until_closed(process)
+        assert process.poll() is None, "it waits for the store"
+        applying.release()
+        applying.join()
+        assert [row.result for row in applying.answer.results] == [Result.OK]
+        with pytest.raises(ServerError, match="503"):
+            list(applying.link.sync(SCOPE, Cursor(), 0))
+        assert process.wait(PATIENCE) == 0
+        applying.link.close()
+        assert process.stderr.read().rstrip().endswith("end=stopped")
 
 
 def test_a_second_signal_ends_it_at_once(site):
