@@ -20,7 +20,6 @@ from mailsync.cli.main import add_config
 if TYPE_CHECKING:
     from mailsync.server.store import Flaw, Store
 
-WITNESS = "X-Mailsync-Ledger"
 _FIELD = re.compile(
     rb"^X-Mailsync-Ledger: ([A-Z0-9]{1,4}\.[A-Z0-9]{1,4}) ([0-9]{1,15}) ([0-9a-f]{64})\r?$", re.MULTILINE
 )

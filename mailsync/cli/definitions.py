@@ -13,7 +13,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailsync.cli.named import CATALOGUE, SITE, Named, find_built_in, find_definition, find_to_show
+from mailsync.cli.named import CATALOGUE, SITE, Named, find_built_in, find_definition, find_to_show, is_file
 from mailsync.core.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -156,11 +156,6 @@ def _site(config: str | None) -> Site:
     from mailsync.config.site import find_config, load_site
 
     return load_site(find_config(config))
-
-
-def is_file(name: str) -> bool:
-    """True when a definition is named by its file."""
-    return Path(name).suffix in (".yaml", ".ttidef")
 
 
 def _described(named: Named, site: Site | None) -> dict[str, Any]:

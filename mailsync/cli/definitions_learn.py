@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailsync.cli.definitions_samples import MOST_SAMPLE
-from mailsync.cli.source import read_input
+from mailsync.cli.definitions_samples import read_sample
 from mailsync.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def learn(arguments: Namespace) -> int:
     path = Path(arguments.sample)
     if arguments.name and _name(arguments.name) != arguments.name:
         raise UsageError(f'"{arguments.name}" is not a name', hint="letters, digits, dots, dashes; at most 64")
-    report = Attachment(path.name, read_input(arguments.sample, MOST_SAMPLE), "", "", 0, body=False)
+    report = Attachment(path.name, read_sample(arguments.sample), "", "", 0, body=False)
     # Whose volumes they are is the route's to say; any scope shows what is read.
     context = Context(read_table, scope=Scope(CustomerId("ANY"), MediaId("ANY")))
     learned = learn(report, arguments.name or _name(path.stem), context, first_lines=first_lines)

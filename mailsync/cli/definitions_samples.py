@@ -8,9 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailsync.cli.definitions import is_file, named_definition, site_if_any
-from mailsync.cli.named import Named
-from mailsync.cli.source import read_input
+from mailsync.cli.definitions import named_definition, site_if_any
+from mailsync.cli.named import Named, is_file
+from mailsync.cli.source import TooLargeError, read_input
 from mailsync.core.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mailsync.definition.mapping import Context
     from mailsync.definition.samples import Given
 
-MOST_SAMPLE = 50_000_000
+_MOST_SAMPLE = 50_000_000
 
 
 def test(arguments: Namespace) -> int:
@@ -63,6 +63,15 @@ def explain(arguments: Namespace) -> int:
     return 0
 
 
+def read_sample(file: str) -> bytes:
+    """The sample's bytes. Raises UsageError for what cannot be read, or is too large."""
+    try:
+        return read_input(file, _MOST_SAMPLE)
+    except TooLargeError as error:
+        # No setting of the site bounds a sample.
+        raise UsageError(f"{file} is larger than {_MOST_SAMPLE} bytes", hint="a part of the report will do") from error
+
+
 def _sample(arguments: Namespace) -> tuple[Named, Given | None]:
     """The definition, and what the sample's expected file says under `given` (None: there is no such file)."""
     from mailsync.definition.samples import read_given
@@ -93,7 +102,7 @@ def _expected(named: Named, sample: str) -> Path | None:
 def _attachment(arguments: Namespace, given: Given | None) -> Attachment:
     from mailsync.core.model import Attachment
 
-    content = read_input(arguments.sample, MOST_SAMPLE)
+    content = read_sample(arguments.sample)
     return Attachment(Path(arguments.sample).name, content, "", given.charset if given else "", 0, body=False)
 
 

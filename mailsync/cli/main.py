@@ -36,7 +36,7 @@ COMMANDS = {
     "check": "everything that can be wrong before a mail arrives",
     "held": "mails not acted on",
     "audit": "is the ledger whole: verify",
-    "definitions": "how reports are read: list, show, test, explain, convert",
+    "definitions": "how reports are read: list, show, test, explain, learn, convert",
     "server": "run and administer the server",
 }
 LATER = ("lmtp", "pull", "inetd", "schedule", "sign", "replay", "estimate", "status")

@@ -25,16 +25,22 @@ class Named(NamedTuple):
     whose: str
 
 
+def is_file(name: str) -> bool:
+    """True when a definition is named by its file."""
+    from mailsync.config.definitions import ENDINGS
+
+    return Path(name).suffix in ENDINGS
+
+
 def find_definition(name: str, site: Site | None) -> Named:
     """The definition: without a site, or with a path, of that file; else the site's, else the built-in one.
 
-    Its notices go to stderr.
-
-    Raises UsageError when there is none, ConfigurationError with every fault when it cannot be read.
+    Its notices go to stderr. Raises UsageError when there is none, ConfigurationError with every fault when it
+    cannot be read.
     """
     from mailsync.config.definitions import load_definitions, misnamed, read_definition
 
-    if site is None or Path(name).suffix in (".yaml", ".ttidef"):
+    if site is None or is_file(name):
         faults: list[Fault] = []
         notices: list[Fault] = []
         definition = read_definition(Path(name), faults, notices=notices)
@@ -66,8 +72,11 @@ def find_to_show(name: str, site: Site) -> Named:
 
 def _has_own_file(name: str, folder: Path) -> bool:
     """True for a file in the folder that is named after the definition, and says something."""
+    from mailsync.config.definitions import ENDINGS
+
+    names = [f"{name}{ending}" for ending in ENDINGS]
     try:
-        return any(file.stat().st_size for file in folder.iterdir() if file.name in (f"{name}.yaml", f"{name}.ttidef"))
+        return any(file.stat().st_size for file in folder.iterdir() if file.name in names)
     except OSError:
         return False
 

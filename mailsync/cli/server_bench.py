@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,7 +78,7 @@ def _connections(folder: Path, arguments: Namespace) -> Iterator[Figure]:
             found, floor = logins.rates_in_turn([client.log_in, log_in], bounds)
         yield Figure("logins", found, "/s", "TLS 1.3 with asyncio", floor)
         yield from _failing(client, arguments.logins // 10 or 1)
-        yield from _flood(client, logins.Bounds(arguments.wrong, arguments.seconds * 2), logins.beside_flood)
+        yield from _flood(client, logins.Bounds(arguments.wrong, arguments.seconds * 2))
         first, next_one = logins.round_trips(client, SCOPE)
         yield Figure("round trips to the first page", first, "")
         yield Figure("round trips of each request after it", next_one, "")
@@ -97,12 +97,11 @@ def _failing(client: Client, times: int) -> Iterator[Figure]:
         yield Figure(f"refusing {name}", found, "ms", "a wrong token", floor)
 
 
-def _flood(client: Client, bounds: Bounds, beside: Callable[..., tuple[object, float, int]]) -> Iterator[Figure]:
-    from mailsync.cli.bench_logins import Rate, medians_in_turn
+def _flood(client: Client, bounds: Bounds) -> Iterator[Figure]:
+    from mailsync.cli.bench_logins import beside_flood, medians_in_turn
 
     (alone,) = medians_in_turn([client.log_in], 20)
-    flood, seconds, times = beside(client, bounds)
-    assert isinstance(flood, Rate)
+    flood, seconds, times = beside_flood(client, bounds)
     yield Figure(f"{flood.times} wrong logins", flood.per_second, "/s")
     yield Figure(f"a right one beside them, {times} times", seconds * 1000, "ms", "alone", alone * 1000)
 

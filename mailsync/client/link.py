@@ -242,7 +242,9 @@ class Link:
         """Waits until the server has proved that it knows the token."""
         self._send(b"")
         while not self._session.logged_in:
-            self._expect_login(self._next())
+            event = self._next()
+            if isinstance(event, ErrorReceived) and event.request == 0:
+                raise failed(event.failure)
 
     def _begin(self) -> None:
         self._line.renew()
@@ -264,12 +266,6 @@ class Link:
                 return event
             if isinstance(event, PingAsked):
                 self._send(self._session.send_pong(event.request, event.payload))
-
-    def _expect_login(self, event: ClientEvent) -> None:
-        if isinstance(event, ErrorReceived) and event.request == 0:
-            raise failed(event.failure)
-        if isinstance(event, PingAsked):
-            self._send(self._session.send_pong(event.request, event.payload))
 
     def _next(self) -> ClientEvent:
         events = self._seen(self._session.next_events)

@@ -62,7 +62,7 @@ def from_error(area: str, error: ConfigurationError) -> Iterator[Finding]:
 
 def inspect_permissions(site: Site) -> Iterator[Finding]:
     """Who can read or change what is the site's own; what a wrong owner would break."""
-    definitions = (path for pattern in ("*.yaml", "*.ttidef") for path in site.definitions.glob(pattern))
+    definitions = (path for ending in ENDINGS for path in site.definitions.glob(f"*{ending}"))
     for path in (site.path, *sorted(definitions)):
         yield from _mode(path, _OTHERS_WRITE, "lets others change it")
     if "@" in site.server.proxy:

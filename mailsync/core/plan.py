@@ -15,8 +15,8 @@ Every leaf of the decision, per row of the report (`-` = nothing to do):
                                   ... otherwise     MOVE (sets the *target*)
     a list says where the volume is (inventory.py has the tables):
     its target, not yet confirmed there             CONFIRM, if the list confirms
-    elsewhere, and not where it is to leave         SEEN there: the target follows; CONFIRM too, if the list confirms;
-                                                    an alert
+    elsewhere, and not where it is to leave         an alert
+    ... the row says so, or the list confirms       SEEN there too: the target follows; CONFIRM, if the list confirms
     not listed where it should be                   alert
 
 A repository is said by its ID, or by its description where only one of the scope is described so. A change rule looks

@@ -31,10 +31,9 @@ from mailsync.definition.dictionary import VOLUME, field_of, speaks_of_owners, s
 from mailsync.definition.filters import Filter, compile_filter
 from mailsync.definition.model import Claim, Definition, FieldRule, Skip, Take
 from mailsync.definition.movements import caption_moves, title_moves
-from mailsync.definition.table import LookAt, ReadTable
+from mailsync.definition.table import WORKBOOKS, LookAt, ReadTable
 
 NAME = "captions"
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _DELIMITERS = (",", ";", "\t", "|")
 _SEARCHED_ROWS = 20
 _MOST_TABLES = 10
@@ -118,7 +117,7 @@ def _tables(tables: _Tables) -> Iterator[_Found]:
 def _kind(attachment: Attachment) -> str:
     """How the attachment may be written: as a workbook, a page, or with one of the delimiters."""
     content = attachment.content
-    if content.startswith(_WORKBOOKS):
+    if content.startswith(WORKBOOKS):
         return "workbook"
     if attachment.content_type == "text/html" or content[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \r\n\t")[:1] == b"<":
         return "html"

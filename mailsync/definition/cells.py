@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from mailsync.core.fields import FIELD_BY_NAME, NO, YES, Kind
 from mailsync.core.model import CUSTOMER, VOLUME, Value
-from mailsync.definition.dates import (
-    Moment,
-    parse_date,
-)
+from mailsync.definition.dates import Moment, parse_date
 from mailsync.definition.model import KEY_RULES, WORK_FIELDS, FieldRule, Skip, Take
 from mailsync.definition.moments import column_reader, date_forms, date_texts, stored_in
 from mailsync.definition.shown import printable
@@ -163,8 +160,7 @@ def skipped(skip: Skip, column: Sequence[str]) -> Iterable[int]:
 
 def field_label(rule: FieldRule) -> str:
     """The field and where it is read from, for people: `move_date (column 7)`."""
-    takes = rule.join.takes if rule.join else (rule.take,) if rule.take else ()
-    return f"{rule.name} ({' and '.join(map(_place, takes))})" if takes else rule.name
+    return f"{rule.name} ({' and '.join(map(_place, rule.takes))})" if rule.takes else rule.name
 
 
 def _place(take: Take) -> str:
@@ -185,8 +181,7 @@ def shown(text: str) -> str:
 def empty_field(rule: FieldRule) -> Odd:
     """The problem of a row that does not say what is required."""
     text = f"{field_label(rule)} is empty"
-    takes = rule.join.takes if rule.join else (rule.take,) if rule.take else ()
-    if any(take.source for take in takes):
+    if any(take.source for take in rule.takes):
         return Odd(skip=False, text=text, hint="no title above it says it, or none that is understood")
     return Odd(skip=False, text=text)
 

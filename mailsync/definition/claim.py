@@ -20,6 +20,7 @@ from typing import NamedTuple
 from mailsync.core.model import Attachment
 from mailsync.definition.filters import Filter
 from mailsync.definition.model import Definition
+from mailsync.definition.shown import printable
 
 FirstLines = Callable[[Attachment, str], Sequence[str]]
 
@@ -60,7 +61,7 @@ def claim(
 ) -> Claimed | Unclaimed | Ambiguous:
     """Who reads the attachment. `first_lines(attachment, encoding)` gives the text `content` filters look at."""
     nearest, why, most = "", "there is no definition", -1
-    # Thirty definitions ask for the first lines of one text, nearly all in one encoding: it is decoded once.
+    # All built-in definitions ask for the first lines of one text, nearly all in one encoding: it is decoded once.
     first_lines = _remembered(first_lines)
     for tier in tiers:
         claiming = []
@@ -144,5 +145,5 @@ def _listed(filters: Sequence[Filter]) -> str:
 
 
 def _shown(text: str) -> str:
-    plain = "".join(character if character.isprintable() else "." for character in text)
+    plain = printable(text)
     return plain if len(plain) <= 60 else plain[:57] + "..."

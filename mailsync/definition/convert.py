@@ -122,6 +122,7 @@ def _field(rule: FieldRule) -> _Node:
         adjust=[_adjustment(one) for one in rule.adjust],
         required=rule.required,
         empty=rule.empty if rule.empty != "silent" else "",
+        unlike=rule.unlike,
     )
 
 

@@ -28,15 +28,8 @@ _VOLUMES = (
 _OTHERS = {
     "repository": (
         ("location", "current location", "media location", "tape location", "volume location", "cartridge location"),
-        (
-            "location name",
-            "repository",
-            "repository id",
-            "repository name",
-            "current repository",
-            "vault",
-            "vault name",
-        ),
+        ("location name", "repository", "repository id", "repository name", "current repository"),
+        ("vault", "vault name"),
         ("media vault", "standort", "lagerort", "aktueller standort", "ubicacion", "ubicazione", "posizione"),
         ("locatie", "localizacao", "localisation", "placering", "sijainti", "lokalizacja", "umisteni"),
     ),
@@ -49,16 +42,8 @@ _OTHERS = {
     ),
     "move_date": (("move date", "next move", "next move date", "date to move", "umzugsdatum"),),
     "expiry_date": (
-        (
-            "expiry date",
-            "expiry",
-            "expiration",
-            "expiration date",
-            "expires",
-            "expires on",
-            "expire date",
-            "expires at",
-        ),
+        ("expiry date", "expiry", "expiration", "expiration date"),
+        ("expires", "expires on", "expire date", "expires at"),
         ("retain until", "retention date", "retention end", "ablaufdatum", "verfallsdatum", "ablauf"),
         ("date d expiration", "date expiration", "expire le", "fecha de caducidad", "fecha de expiracion", "caducidad"),
         ("data di scadenza", "scadenza", "vervaldatum", "data de expiracao", "validade", "utgangsdatum", "udlobsdato"),
@@ -74,19 +59,8 @@ _OTHERS = {
 }
 PLACES = (
     *("location", "repository", "vault", "destination", "standort", "lagerort", "ubicacion", "ubicazione", "locatie"),
-    *(
-        "localizacao",
-        "localisation",
-        "offsite",
-        "onsite",
-        "site",
-        "place",
-        "whereabouts",
-        "to",
-        "from",
-        "target",
-        "source",
-    ),
+    *("localizacao", "localisation", "offsite", "onsite", "site", "place", "whereabouts"),
+    *("to", "from", "target", "source"),
 )
 _WITHIN = 4  # these count within a word too: NewLocation
 OWNERS = ("customer", "customerid", "kunde", "kundennummer", "mandant")

@@ -18,6 +18,7 @@ from operator import lt
 from typing import NamedTuple
 
 from mailsync.core.model import Value
+from mailsync.definition.cells import shown
 from mailsync.definition.row_values import Values
 
 AGREES, FIRST, LAST = "repeats an earlier row", "a duplicate: the first counts", "a duplicate: the last counts"
@@ -99,3 +100,13 @@ def _judge_volume(places: list[int], values: Sequence[tuple[Value, ...]], policy
     for place in places:
         if place != kept:
             yield Verdict(place, kept, values[place] != values[kept], refused=False)
+
+
+def difference(fields: tuple[str, ...], here: tuple[Value, ...], there: tuple[Value, ...]) -> str:
+    """What two rows say differently."""
+    pairs = zip(fields, here, there, strict=True)
+    return ", ".join(f"{name} {_said(one)} here, {_said(other)} there" for name, one, other in pairs if one != other)
+
+
+def _said(value: Value) -> str:
+    return "not said" if value is None else shown(value) if value else "unset"

@@ -23,9 +23,9 @@ from mailsync.definition.learn_text import Told, written
 from mailsync.definition.load import load_definition
 from mailsync.definition.mapping import Context, map_attachment
 from mailsync.definition.model import Definition
+from mailsync.definition.table import WORKBOOKS
 
 _MOST_TEXT = 1_000_000
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _REFUSED = 0.1
 _FIELD = 0.02
 _UNLIKELY = 0.5
@@ -58,9 +58,11 @@ def learn(attachment: Attachment, name: str, context: Context, *, first_lines: F
     best: Learned | None = None
     for candidate in candidates(looked_at, context.read):
         found = assign(candidate)
+        if not found.roles:
+            continue
         lines = first_lines(looked_at, str(candidate.table.get("encoding", "")))
         told = Told(name, attachment.path, lines, candidate, found)
-        for learned in _tried(looked_at, told, context) if found.roles else ():
+        for learned in _tried(looked_at, told, context):
             if best is None or learned.score > best.score + _EQUAL:
                 best = learned
     return best or Unlearned("no column of it looks like volumes, however it is read")
@@ -77,7 +79,7 @@ def _score(mapped: Mapped, candidate: Candidate, found: Roles) -> float:
 
 def _beginning(content: bytes) -> bytes:
     """The content as far as it is looked at: whole lines, and all of what is not read unless it is whole."""
-    if len(content) <= _MOST_TEXT or content.startswith(_WORKBOOKS) or content[:1000].strip()[:1] in (b"<", b"{", b"["):
+    if len(content) <= _MOST_TEXT or content.startswith(WORKBOOKS) or content[:1000].strip()[:1] in (b"<", b"{", b"["):
         return content
     return content[: content.rfind(b"\n", 0, _MOST_TEXT) + 1] or content[:_MOST_TEXT]
 

@@ -29,21 +29,8 @@ _SMALL = re.compile(r"[a-z]{1,3}[0-9]{3,5}(?<=.{6})(?:l[0-9])?\Z", re.ASCII)
 # Words by which reports say where a volume is.
 _WORDS = (
     *("vault", "offsite", "off-site", "onsite", "on-site", "library", "robot", "shelf", "safe", "courier", "mountable"),
-    *(
-        "rack",
-        "store",
-        "archive",
-        "iron",
-        "tresor",
-        "lager",
-        "locat",
-        "jukebox",
-        "changer",
-        "none",
-        "tld",
-        "acs",
-        "retrieve",
-    ),
+    *("rack", "store", "archive", "iron", "tresor", "lager", "locat", "jukebox", "changer"),
+    *("none", "tld", "acs", "retrieve"),
 )
 
 

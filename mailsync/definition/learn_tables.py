@@ -24,18 +24,17 @@ from mailsync.definition.filters import Filter, compile_filter
 from mailsync.definition.learn_candidate import Candidate, Reading, Settings, escaped
 from mailsync.definition.learn_lines import fixed_columns, patterns
 from mailsync.definition.learn_shapes import first_volume
-from mailsync.definition.table import ReadTable
+from mailsync.definition.table import WORKBOOKS, ReadTable
 
 _MOST_TABLES = 12
 _SEARCHED = 30
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|", "~": "~"}
 _PREFIX = re.compile(r"[^|+]*?(?=\+-|\| )")
 
 
 def candidates(attachment: Attachment, read: ReadTable) -> Iterator[Candidate]:
     """Every way to read the attachment that gives rows."""
-    if attachment.content.startswith(_WORKBOOKS):
+    if attachment.content.startswith(WORKBOOKS):
         yield from _headed(Reading(attachment, read, ""), "workbook")
         return
     reading = Reading(attachment, read, "cp037" if _is_ebcdic(attachment.content) else "")

@@ -24,8 +24,6 @@ from mailsync.definition.load_table import complete_layout, load_layout
 from mailsync.definition.model import Claim, Definition
 from mailsync.definition.tree import compose
 
-__all__ = ["Definition", "load_definition"]
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", re.ASCII)
 NAMED = "named"  # a claim to what nothing else reads, where a route names the definition
 

@@ -69,7 +69,7 @@ def load_fields(top: Section, kind: str) -> Fields:
     for rule in rules:
         check_sources(section, rule.name, [one.field for one in rule.adjust], names)
         check_sources(section, rule.name, [rule.unlike] if rule.unlike else [], names)
-    captioned = tuple(rule.name for rule in rules if any(take.caption for take in takes_of(rule)))
+    captioned = tuple(rule.name for rule in rules if any(take.caption for take in rule.takes))
     return Fields(tuple(rules), tuple(cross), captioned)
 
 
@@ -78,7 +78,7 @@ def _check_keys(top: Section, keys: list[FieldRule]) -> None:
         wrong = "both volume and barcode are given" if keys else "neither volume nor barcode is given"
         top.fault("fields", wrong, "one of them says which volume a row is about")
     for rule in keys:
-        if all(take.optional for take in takes_of(rule)):
+        if all(take.optional for take in rule.takes):
             top.fault("fields", f'"{rule.name}" must come from a column that is always there')
 
 
@@ -113,11 +113,6 @@ def _rule(name: str, field: Section, kind: str) -> FieldRule:
 
 def _has_origin(rule: FieldRule, field: Section) -> bool:
     return bool(rule.take or rule.join or rule.literal is not None or field.has("translate_from"))
-
-
-def takes_of(rule: FieldRule) -> tuple[Take, ...]:
-    """Every column the field is read from."""
-    return rule.join.takes if rule.join else (rule.take,) if rule.take else ()
 
 
 def _join(field: Section, kind: str) -> Join | None:
@@ -168,7 +163,7 @@ def _span(field: Section, key: str) -> tuple[int, int]:
     if field.is_section(key):
         section = field.section(key)
         section.has("heading")
-        start = section.number("start", 1, least=1, most=_LONGEST)
+        start = section.number("start", 1, least=1, most=_LONGEST + 1)
         length = section.number("length", 1, least=1, most=_LONGEST)
         section.finish(key)
         return start - 1, start - 1 + length

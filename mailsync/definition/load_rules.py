@@ -14,8 +14,9 @@ from mailsync.definition.filters import Filter, FilterFault, compile_filter
 from mailsync.definition.model import Adjustment, ChangeSkip, DateRule, Heading, Skip, Stretches
 
 _DAY = 86400
-_MOST_HEADING_ROWS = 100
-_MOST_YEARS, _MOST_MONTHS, _MOST_DAYS = 1000, 12_000, 366_000
+MOST_HEADING_ROWS = 100
+MOST_ADDED = {"years": 1000, "months": 12_000, "days": 366_000}
+_MOST_DAYS = MOST_ADDED["days"]
 
 
 def read_filters(section: Section, key: str, *, fold: bool = False) -> tuple[Filter, ...]:
@@ -41,7 +42,7 @@ def load_heading(top: Section) -> Heading:
     filters = read_filters(section, "record")
     if not section.has("record"):
         section.fault("record", '"record" is missing', "a filter for the first record of the header")
-    heading = Heading(filters, section.number("rows", 1, least=1, most=_MOST_HEADING_ROWS))
+    heading = Heading(filters, section.number("rows", 1, least=1, most=MOST_HEADING_ROWS))
     section.finish("heading")
     return heading
 
@@ -64,9 +65,7 @@ def load_adjustments(field: Section) -> tuple[Adjustment, ...]:
     found = []
     for section in field.sections("adjust"):
         by, filters = _condition(section)
-        years = section.number("years", least=-_MOST_YEARS, most=_MOST_YEARS)
-        months = section.number("months", least=-_MOST_MONTHS, most=_MOST_MONTHS)
-        days = section.number("days", least=-_MOST_DAYS, most=_MOST_DAYS)
+        years, months, days = (section.number(key, least=-most, most=most) for key, most in MOST_ADDED.items())
         if not (years or months or days):
             section.fault("days", "an adjustment adds nothing", "give years, months or days")
         found.append(Adjustment(by, filters, years, months, days))

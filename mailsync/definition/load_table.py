@@ -10,7 +10,7 @@ from mailsync.core.layout import Layout, PrintedTwice, Split, Total
 from mailsync.definition.document import Section, suggestion
 from mailsync.definition.expression import Expression, compile_expression
 from mailsync.definition.filters import FilterFault
-from mailsync.definition.load_fields import Fields, takes_of
+from mailsync.definition.load_fields import Fields
 from mailsync.definition.load_rules import read_filters
 from mailsync.definition.model import Take
 
@@ -51,7 +51,7 @@ def load_layout(top: Section) -> Layout:
 
 def complete_layout(top: Section, layout: Layout, fields: Fields) -> Layout:
     """The layout with what the fields ask of it. What they ask and it does not have are faults."""
-    takes = [(rule.name, take) for rule in fields.rules for take in takes_of(rule)]
+    takes = [(rule.name, take) for rule in fields.rules for take in rule.takes]
     _check_sources(top, layout, takes)
     if layout.patterns:
         _check_groups(top, layout, takes)
@@ -62,7 +62,7 @@ def complete_layout(top: Section, layout: Layout, fields: Fields) -> Layout:
     if layout.wrapped:
         wanted[layout.wrapped] = None
     welcome = dict.fromkeys(take.caption for take in asked if take.caption not in wanted)
-    keys = [take.caption for rule in fields.rules if rule.name in ("volume", "barcode") for take in takes_of(rule)]
+    keys = [take.caption for rule in fields.rules if rule.name in ("volume", "barcode") for take in rule.takes]
     known = tuple(filter(None, keys)) if layout.kind == "ruled" and layout.until else ()
     return layout._replace(header=max(layout.header, 0), wanted=tuple(wanted), welcome=tuple(welcome), keys=known)
 

@@ -23,8 +23,8 @@ from itertools import compress, repeat
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mailsync.core.layout import HIDDEN_ROW
-from mailsync.core.model import Attachment, Count, Mapped, Origin, Place, Problem, Records, Scope, Value
-from mailsync.definition.cells import Distinct, Odd, Route, shown
+from mailsync.core.model import Attachment, Count, Mapped, Place, Records, Scope, Value
+from mailsync.definition.cells import Distinct, Odd, Route
 from mailsync.definition.columns import Block, Columns
 from mailsync.definition.duplicates import (
     AGREES,
@@ -32,6 +32,7 @@ from mailsync.definition.duplicates import (
     LAST,
     Rows,
     Verdict,
+    difference,
     empty_rows,
     has_duplicates,
     judge,
@@ -41,6 +42,7 @@ from mailsync.definition.model import Definition, Settled
 from mailsync.definition.shown import printable
 from mailsync.definition.sieve import Sieve, left_out
 from mailsync.definition.table import Chunk, ReadTable, Table
+from mailsync.definition.told import Told
 from mailsync.definition.totals import Totals
 from mailsync.definition.wholeness import Wholeness
 
@@ -93,11 +95,11 @@ def map_attachment(attachment: Attachment, definition: Definition, context: Cont
     columns = Columns(settled.definition, table, context.scope, route, sieve=sieve)
     draft = _Draft(Place(context.mail, attachment.path, printable(table.name)), definition, context, sieve)
     if table.guess:
-        draft.note(0, 0, table.guess, "set encoding in the definition's table")
+        draft.told.note(0, 0, table.guess, "set encoding in the definition's table")
     if settled.note:
-        draft.note(0, 0, *settled.note)
+        draft.told.note(0, 0, *settled.note)
     if table.fault:
-        draft.problem(0, 0, table.fault, table.hint or "send it again")
+        draft.told.problem(0, 0, table.fault, table.hint or "send it again")
     elif columns.faults:
         draft.refuse_all(table, columns)
     else:
@@ -128,6 +130,7 @@ class _Draft:
     """A mapping in the making: what has become of the rows so far."""
 
     def __init__(self, place: Place, definition: Definition, context: Context, sieve: Sieve) -> None:
+        self.told = Told(place, context.limits.problems)
         self._place = place
         self._definition = definition
         self._context = context
@@ -137,36 +140,21 @@ class _Draft:
         self._read = self._rows = self._refused = 0
         self._applicable = True
         self._skipped: Counter[str] = Counter()
-        self._problems: list[Problem] = []
-        self._unlisted = 0
-        self._notes: list[Problem] = []
         self._spoken = set(context.spoken)
         self._recorded: dict[Scope, Rows] = {}
         self._share: Distinct[tuple[Value, ...], tuple[Value, ...]] = Distinct(list)
-
-    def note(self, row: int, line: int, text: str, hint: str = "") -> None:
-        """Notes something that refuses nothing, up to the bound."""
-        if len(self._notes) < self._context.limits.problems:
-            self._notes.append(Problem(self._origin(row, line), printable(text), printable(hint)))
-
-    def problem(self, row: int, line: int, text: str, hint: str = "") -> None:
-        """Lists a problem, up to the bound; beyond it, counts it."""
-        if len(self._problems) < self._context.limits.problems:
-            self._problems.append(Problem(self._origin(row, line), printable(text), printable(hint)))
-        else:
-            self._unlisted += 1
 
     def look_for_quoting(self, attachment: Attachment) -> None:
         """Notes that the mail quotes the report, where that may be why nothing of it could be read."""
         content = attachment.content
         if not self._recorded and 2 * content.count(b"\n>") > content.count(b"\n") > 0:
             hint = "send the report itself, or forward its mail as an attachment"
-            self.note(0, 0, "most of its lines begin with >: the mail quotes the report", hint)
+            self.told.note(0, 0, "most of its lines begin with >: the mail quotes the report", hint)
 
     def refuse_all(self, table: Table, columns: Columns) -> None:
         """Counts the rows of a table that none can be read of, and says why once."""
         for fault in columns.faults:
-            self.problem(0, *fault)
+            self.told.problem(0, *fault)
         for _, chunk in self._chunks(table):
             no_rows = left_out(self._definition.skips, chunk, table.padding) | self._sieve.sift(chunk)
             self._skipped.update(one.text for one in no_rows.values())
@@ -189,7 +177,7 @@ class _Draft:
                     self._list.refused(block.volumes[index], scope)
             self._record(block, odd, range(first, first + len(chunk.raw)), chunk.lines)
         if not self._rows and self._applicable and not self._definition.min_rows:
-            self.note(0, 0, "there are no rows in it")
+            self.told.note(0, 0, "there are no rows in it")
         if self._applicable:
             self._settle_duplicates(columns.fields)
 
@@ -207,9 +195,9 @@ class _Draft:
             refused=refused,
             skipped=tuple(Count(reason, rows) for reason, rows in sorted(self._skipped.items())),
             records=records,
-            problems=tuple(sorted(self._problems, key=_by_row)),
-            notes=tuple(sorted(self._notes, key=_by_row)),
-            unlisted=self._unlisted,
+            problems=self.told.problems,
+            notes=self.told.notes,
+            unlisted=self.told.unlisted,
             gaps=self._list.gaps(records),
         )
 
@@ -218,7 +206,7 @@ class _Draft:
         recorded, least = sum(len(one.volumes) for one in records), self._definition.min_rows
         if recorded < least:
             text = f"it has {recorded} usable rows, fewer than the definition's min_rows: {least}"
-            self.problem(0, 0, text, "nothing of it is applied: send the whole report, or correct min_rows")
+            self.told.problem(0, 0, text, "nothing of it is applied: send the whole report, or correct min_rows")
         return recorded < least
 
     def _chunks(self, table: Table) -> Iterator[tuple[int, Chunk]]:
@@ -242,9 +230,7 @@ class _Draft:
     def _refuse_whole(self, line: int, text: str, hint: str) -> None:
         """Says why nothing of the table counts, instead of what is wrong with its rows."""
         self._applicable = False
-        self._problems.clear()
-        self._unlisted = 0
-        self.problem(0, line, text, hint)
+        self.told.only(line, text, hint)
 
     def _check_totals(self, chunk: Chunk, left_out: int) -> None:
         """The totals that the report says itself."""
@@ -252,7 +238,7 @@ class _Draft:
             self._list.total_said()
         for one in self._totals.check(len(chunk.raw) - left_out, chunk.totals):
             self._list.doubt(f"line {one.line}: {one.text}")
-            tell = self.problem if one.refuses else self.note
+            tell = self.told.problem if one.refuses else self.told.note
             tell(0, one.line, one.text, "the report is not whole, or lists what its total does not count")
 
     def _beyond_scopes(self, scopes: Sequence[Scope | Odd], odd: Mapping[int, Odd]) -> dict[int, Odd]:
@@ -277,7 +263,7 @@ class _Draft:
             self._skipped[one.text] += 1
         else:
             self._refused += 1
-            self.problem(row, line, one.text, one.hint)
+            self.told.problem(row, line, one.text, one.hint)
 
     def _record(self, block: Block, odd: dict[int, Odd], rows: Sequence[int], lines: Sequence[int]) -> None:
         kept = bytearray(b"\1") * len(rows)
@@ -316,16 +302,16 @@ class _Draft:
         row, line = rows.rows[place], rows.lines[place]
         text = f"volume {scope}.{rows.volumes[place]} is listed in line {rows.lines[other]} too"
         if verdict.contradicts:
-            text += f": {_difference(fields, rows.values[place], rows.values[other])}"
+            text += f": {difference(fields, rows.values[place], rows.values[other])}"
         if verdict.refused:
             self._refused += 1
             self._list.refused(rows.volumes[place], scope)
-            self.problem(row, line, text, "correct the report, or set duplicates in the definition")
+            self.told.problem(row, line, text, "correct the report, or set duplicates in the definition")
             return
         reason = {"first": FIRST, "last": LAST}[policy] if verdict.contradicts else AGREES
         self._skipped[reason] += 1
         if verdict.contradicts or policy == "agree":
-            self.note(row, line, text)
+            self.told.note(row, line, text)
 
     def _records(self, fields: tuple[str, ...]) -> tuple[Records, ...]:
         return tuple(
@@ -342,20 +328,3 @@ class _Draft:
             for scope, rows in sorted(self._recorded.items())
             if rows.volumes
         )
-
-    def _origin(self, row: int, line: int) -> Origin:
-        return Origin(*self._place, row, line)
-
-
-def _difference(fields: tuple[str, ...], here: tuple[Value, ...], there: tuple[Value, ...]) -> str:
-    """What two rows say differently."""
-    pairs = zip(fields, here, there, strict=True)
-    return ", ".join(f"{name} {_said(one)} here, {_said(other)} there" for name, one, other in pairs if one != other)
-
-
-def _said(value: Value) -> str:
-    return "not said" if value is None else shown(value) if value else "unset"
-
-
-def _by_row(problem: Problem) -> tuple[int, str]:
-    return problem.origin.row, problem.text

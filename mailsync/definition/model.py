@@ -179,6 +179,11 @@ class FieldRule(NamedTuple):
     undecided: bool = False
     unlike: str = ""
 
+    @property
+    def takes(self) -> tuple[Take, ...]:
+        """Every column the field is read from."""
+        return self.join.takes if self.join else (self.take,) if self.take else ()
+
 
 class Definition(NamedTuple):
     """Which attachment is read, how rows are found, and how fields are made from them.

@@ -11,6 +11,9 @@ from typing import Protocol
 from mailsync.core.layout import Layout, Total
 from mailsync.core.model import Attachment
 
+# What a workbook begins with: a zip archive, or a compound file.
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+
 
 class SaidTotal(Protocol):
     """A total the report says."""

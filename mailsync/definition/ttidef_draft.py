@@ -20,7 +20,7 @@ from mailsync.core.model import CUSTOMER, MEDIA, REPOSITORY
 from mailsync.definition.dates import compile_date, epoch_text
 from mailsync.definition.document import Fault
 from mailsync.definition.filters import LIST, LONGEST_FILTER, Filter, FilterFault, compile_filter
-from mailsync.definition.load_rules import change_reason, skip_reason
+from mailsync.definition.load_rules import MOST_ADDED, MOST_HEADING_ROWS, change_reason, skip_reason
 from mailsync.definition.model import (
     Adjustment,
     ChangeSkip,
@@ -39,9 +39,7 @@ from mailsync.definition.model import (
 from mailsync.definition.statements import Statement
 
 _LONGEST = 4096
-_MOST_HEADER = 100
 _MOST_LISTED = 10_000
-_MOST_ADDED = {"years": 1000, "months": 12_000, "days": 366_000}
 _SPAN = re.compile(r"(?:0+:)?([0-9]{1,5})\Z", re.ASCII)
 _SPAN_HINT = (
     'write days, "7" or "0:7": TapeTrack\'s manual calls "0:1" a day, "0:0:1" a year and "7" seven days, '
@@ -92,8 +90,8 @@ class Draft:
 
     def set_header_count(self, statement: Statement, count: int) -> None:
         """How many records a header has."""
-        if not 1 <= count <= _MOST_HEADER:
-            raise RefusedError(f"a header has 1 to {_MOST_HEADER} records")
+        if not 1 <= count <= MOST_HEADING_ROWS:
+            raise RefusedError(f"a header has 1 to {MOST_HEADING_ROWS} records")
         self._header_count = (statement, count)
 
     def add_string(self, _: Statement, kind: str, offset: int, text: str) -> None:
@@ -109,8 +107,8 @@ class Draft:
 
     def extract(self, statement: Statement, field: str, offset: int, length: int, record: int) -> None:
         """A field from the record, or from a header's."""
-        if not (0 <= offset <= _LONGEST and 1 <= length <= _LONGEST and 0 <= record <= _MOST_HEADER):
-            raise RefusedError(f"offset 0 to {_LONGEST}, length 1 to {_LONGEST}, record 0 to {_MOST_HEADER}")
+        if not (0 <= offset <= _LONGEST and 1 <= length <= _LONGEST and 0 <= record <= MOST_HEADING_ROWS):
+            raise RefusedError(f"offset 0 to {_LONGEST}, length 1 to {_LONGEST}, record 0 to {MOST_HEADING_ROWS}")
         self._mention(statement, field)
         self._extracts[field] = (statement, offset, length, record)
 
@@ -159,8 +157,8 @@ class Draft:
     ) -> None:
         """What is added to the move date."""
         for name, number in (("years", years), ("months", months), ("days", days)):
-            if abs(number) > _MOST_ADDED[name]:
-                raise RefusedError(f"{number} {name} are more than {_MOST_ADDED[name]}")
+            if abs(number) > MOST_ADDED[name]:
+                raise RefusedError(f"{number} {name} are more than {MOST_ADDED[name]}")
         if not (years or months or days):
             raise RefusedError("it adds nothing")
         self._look_at(statement, field)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from mailsync.core.model import Mapped, Problem
 from mailsync.core.plan import Plan
-from mailsync.core.summary import Context, Facts, Leg, Summary
+from mailsync.core.summary import Addition, Context, Facts, Leg, Setting, Summary
 from mailsync.mail.sender import redact_told
 
 
@@ -38,12 +38,15 @@ def masked_context(context: Context) -> Context:
 
 
 def masked_summary(summary: Summary) -> Summary:
-    """The summary with every token in the description or the place of a move hidden: the plan keeps what is applied."""
+    """The summary with every token in a move, a change or a name hidden: the plan keeps what is applied."""
     return summary._replace(
         legs=_legs(summary.legs),
         cancelled=_legs(summary.cancelled),
         seen=_legs(summary.seen),
         pending=_legs(summary.pending),
+        settings=tuple(_setting(one) for one in summary.settings),
+        additions=tuple(_addition(one) for one in summary.additions),
+        attachments=tuple(one._replace(attachment=redact_told(one.attachment)) for one in summary.attachments),
     )
 
 
@@ -57,6 +60,16 @@ def _legs(legs: Iterable[Leg]) -> tuple[Leg, ...]:
         )
         for leg in legs
     )
+
+
+def _setting(one: Setting) -> Setting:
+    before, after, origin = map(redact_told, (one.before, one.after, one.origin))
+    return one._replace(before=before, after=after, origin=origin)
+
+
+def _addition(one: Addition) -> Addition:
+    values = tuple((name, redact_told(value)) for name, value in one.values)
+    return one._replace(values=values, origin=redact_told(one.origin))
 
 
 def _mapped(mapped: Mapped) -> Mapped:

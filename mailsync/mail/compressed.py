@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from mailsync.mail.kinds import Unreadable
+from mailsync.mail.kinds import AGAIN, Unreadable
 
-AGAIN = "send it again"
 _FEED, _PIECE = 65_536, 262_144
 _SMALL = 1_048_576  # what any file may unfold into, whatever its ratio: small lists compress extremely well
 _MOST_STREAMS = 10_000  # of one file; parallel compressors write one per 64 KB

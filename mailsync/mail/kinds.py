@@ -4,9 +4,9 @@ content                                    what becomes of it
 gzip, bzip2, xz, zip, tar, winmail.dat,    unpacked (opened.py); an .xlsx or .ods workbook stays whole
 uuencode
 a mail                                     its parts are read, one deeper
-signatures, calendars, business cards      left out, with a note
-pictures that belong to another part       left out, with a note
-pictures, PDF, .doc, encrypted, ...        a problem that says what to send instead
+signatures, calendars, notes of macOS      left out, with a note
+small pictures, those of another part      left out, with a note
+other pictures, PDF, .doc, encrypted, ...  a problem that says what to send instead
 anything else                              an attachment: a definition may claim it
 """
 
@@ -48,6 +48,7 @@ class Judged(NamedTuple):
     hint: str = ""
 
 
+AGAIN = "send it again"
 _CSV = "send the list as text or CSV"
 _ZIP = "send it as .zip or .gz"
 _SMALL_PICTURE = 32_768  # logos and dividers; a photographed list is larger

@@ -27,7 +27,7 @@ from mailsync.mail.unpack import UnpackLimits
 _CHUNK = 65_536
 # Reading parameters takes time that grows with the square of a hostile value; RFC 2231 names reach 1,000 characters.
 _MAX_STRUCTURE_FIELD = 2_000
-OPAQUE = ("message/partial", "message/external-body")
+_OPAQUE = ("message/partial", "message/external-body")
 _ENCODED = ("base64", "quoted-printable")
 _STRUCTURE = ("content-type", "content-disposition", "content-transfer-encoding", "content-id")
 
@@ -88,7 +88,7 @@ class _Part(Message):
         mail (RFC 2046 section 5.2.2), which is nothing without the others.
         """
         kind = super().get_content_maintype()
-        opaque = kind == "message" and (self.get_content_type() in OPAQUE or _encoding(self) in _ENCODED)
+        opaque = kind == "message" and (self.get_content_type() in _OPAQUE or _encoding(self) in _ENCODED)
         return "application" if opaque else kind
 
     def get_param(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as Message.get_param

@@ -1,4 +1,4 @@
-"""The plain mails of a site to its operator: a mail was held, a run was given up, the program crashed.
+"""The plain mails of a site to its operator: a run was given up, the program crashed.
 
 They are short, because they may be sent when nothing else works: no template, no HTML, no server. Tokens in them are
 hidden (`redact`), texts from the mail are one line each.
@@ -29,12 +29,6 @@ class HeldMail(NamedTuple):
     subject: str
     reason: str
     attempts: int = 0
-
-
-def held_notice(mail: HeldMail) -> Notice:
-    """Says that a mail was held, why, and how to look at it."""
-    said = f"A mail was held: {_safe(mail.reason)}.\n\nNothing was moved, and its sender was not answered."
-    return Notice(_subject("held", mail.reason), f"{said}\n\n{_about(mail)}")
 
 
 def given_up_notice(mail: HeldMail, states: tuple[str, ...]) -> Notice:

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mailsync.mail.compressed import AGAIN
-from mailsync.mail.kinds import Unreadable
+from mailsync.mail.kinds import AGAIN, Unreadable
 from mailsync.mail.members import Archive, Member
 
 _BLOCK = 512

@@ -19,8 +19,7 @@ from codecs import BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mailsync.mail.compressed import AGAIN
-from mailsync.mail.kinds import Unreadable
+from mailsync.mail.kinds import AGAIN, Unreadable
 from mailsync.mail.members import Archive, Member
 
 _MOST_ATTRIBUTES = 20_000  # a message has some dozens and eight for each attachment
@@ -202,7 +201,7 @@ def _values(data: memoryview, kind: int, position: int, allowed: _Allowed) -> tu
             raise _DamagedError
         # Values of two bytes take four when they are alone.
         width = 2 if kind & _MANY and single in (2, 0x0B) else _FIXED[single]
-        end = position + (_padded(count * width))
+        end = position + _padded(count * width)
         if end > len(data):
             raise _DamagedError
         return data[position : position + width], end

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import binascii
 
-from mailsync.mail.kinds import Unreadable
+from mailsync.mail.kinds import AGAIN, Unreadable
 
 _PLAIN = ("", "7bit", "8bit", "binary")
 _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
-_AGAIN = "send it again, as an ordinary attachment"
-UUENCODED = ("x-uuencode", "uuencode", "uue", "x-uue")
+_OTHERWISE = f"{AGAIN}, as an ordinary attachment"
+_UUENCODED = ("x-uuencode", "uuencode", "uue", "x-uue")
 
 
 def decode_transfer(raw: bytes, encoding: str) -> bytes | Unreadable:
@@ -22,14 +22,14 @@ def decode_transfer(raw: bytes, encoding: str) -> bytes | Unreadable:
         return _decode_base64(raw)
     if encoding == "quoted-printable":
         return binascii.a2b_qp(raw)
-    if encoding in UUENCODED:
+    if encoding in _UUENCODED:
         return _decode_uuencoded(raw)
     return raw
 
 
 def known(encoding: str) -> bool:
     """True for the encodings of RFC 2045, and the one that was before them."""
-    return encoding in (*_PLAIN, *UUENCODED, "base64", "quoted-printable")
+    return encoding in (*_PLAIN, *_UUENCODED, "base64", "quoted-printable")
 
 
 def _decode_base64(raw: bytes) -> bytes | Unreadable:
@@ -38,10 +38,10 @@ def _decode_base64(raw: bytes) -> bytes | Unreadable:
         return binascii.a2b_base64(compact, strict_mode=True)
     except binascii.Error:
         if b"=" in compact.rstrip(b"=") or compact.endswith(b"==="):
-            return Unreadable("its base64 is damaged: it ends, and then goes on", _AGAIN)
+            return Unreadable("its base64 is damaged: it ends, and then goes on", _OTHERWISE)
         if not compact.translate(None, _DIGITS):
-            return Unreadable("its base64 is cut off", "send it again")
-        return Unreadable("its base64 is damaged: there are other characters in it or after it", _AGAIN)
+            return Unreadable("its base64 is cut off", AGAIN)
+        return Unreadable("its base64 is damaged: there are other characters in it or after it", _OTHERWISE)
 
 
 def _decode_uuencoded(raw: bytes) -> bytes | Unreadable:
@@ -51,4 +51,4 @@ def _decode_uuencoded(raw: bytes) -> bytes | Unreadable:
     files = take_pasted(raw, 1).files
     if len(files) == 1:
         return files[0].content
-    return Unreadable(f"it is uuencoded and has {'several files' if files else 'no whole file'} in it", _AGAIN)
+    return Unreadable(f"it is uuencoded and has {'several files' if files else 'no whole file'} in it", _OTHERWISE)

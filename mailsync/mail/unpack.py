@@ -22,7 +22,7 @@ from mailsync.core.model import Attachment, Origin, Problem
 from mailsync.mail.address import shown
 from mailsync.mail.bodies import BODY, HTML, pair_bodies
 from mailsync.mail.compressed import Allowance
-from mailsync.mail.kinds import Fate, Unreadable, judge_content
+from mailsync.mail.kinds import AGAIN, Fate, Unreadable, judge_content
 from mailsync.mail.members import Archive, Member
 from mailsync.mail.opened import open_archive
 from mailsync.mail.paths import Paths, file_name
@@ -150,7 +150,7 @@ class _Unpacking:
     def _undecodable(self, leaf: Leaf, place: _Place) -> Unreadable | None:
         """Why a part is not even decoded."""
         if leaf.cut_off:
-            return Unreadable("it was cut off, or the last boundary behind it is missing", "send it again")
+            return Unreadable("it was cut off, or the last boundary behind it is missing", AGAIN)
         if place.depth > self.limits.depth:
             return self._too_deep()
         if leaf.content_type == "message/partial":
@@ -158,7 +158,7 @@ class _Unpacking:
         if leaf.content_type == "message/external-body":
             return Unreadable("it says where the list is, and is not the list", _ATTACH)
         if leaf.content_type.startswith("multipart/"):
-            return Unreadable("it should have parts and has none: its boundary is missing", "send it again")
+            return Unreadable("it should have parts and has none: its boundary is missing", AGAIN)
         return None
 
     def _too_deep(self) -> Unreadable:

@@ -19,8 +19,7 @@ import binascii
 import re
 from typing import NamedTuple
 
-from mailsync.mail.compressed import AGAIN
-from mailsync.mail.kinds import Unreadable
+from mailsync.mail.kinds import AGAIN, Unreadable
 from mailsync.mail.members import Archive, Member
 
 _BEGIN = re.compile(rb"begin(-base64)? [0-7]{3,4} ([^\r\n]{1,1000})\r?(?:\n|\Z)")

@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
-from mailsync.mail.compressed import AGAIN, Allowance, bounded
-from mailsync.mail.kinds import Unreadable
+from mailsync.mail.compressed import Allowance, bounded
+from mailsync.mail.kinds import AGAIN, Unreadable
 from mailsync.mail.members import Archive, Member
 
 if TYPE_CHECKING:  # imported only where a mail has an archive

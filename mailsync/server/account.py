@@ -13,7 +13,18 @@ from mailsync.server.service import Unable
 from mailsync.wire.events import ServerEvent
 from mailsync.wire.server_session import ServerSession
 
-_REQUESTS = frozenset({"SyncAsked", "ApplyAsked", "RunAsked", "ScopesAsked", "StatsAsked", "PingAsked", "UnknownAsked"})
+_REQUESTS = frozenset(
+    {
+        "SyncAsked",
+        "ApplyAsked",
+        "RunAsked",
+        "ScopesAsked",
+        "StatsAsked",
+        "SetVerifierAsked",
+        "PingAsked",
+        "UnknownAsked",
+    }
+)
 _REFUSALS = frozenset({"dropped", "replayed", "timeout", "protocol", "stalled"})
 
 

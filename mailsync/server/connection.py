@@ -166,8 +166,8 @@ class Connection:
             case PingAsked(request, payload):
                 await self._reply(request, payload, session.send_pong)
             case UnknownAsked(request, kind):
-                failure = Failure(Code.UNKNOWN_TYPE, f"message type {kind:#04x} is unknown")
-                await self._send(session.send_error(request, failure))
+                text = f"message type {kind:#04x} is unknown"
+                await self._refuse(request, Unable(Failure(Code.UNKNOWN_TYPE, text), text))
             case CancelAsked() | PongReceived():
                 pass  # the sync was answered already; somebody is there
             case ByeReceived():
@@ -250,11 +250,15 @@ class Connection:
             return service.late(self._shared.limits.request)
 
     async def _reply(self, request: int, answer: T | Unable, send: Callable[[int, T], bytes]) -> None:
-        self._account.answer(self._session, answer)
         if isinstance(answer, Unable):
-            await self._send(self._session.send_error(request, answer.failure))
+            await self._refuse(request, answer)
         else:
+            self._account.answer(self._session, answer)
             await self._send(send(request, answer))
+
+    async def _refuse(self, request: int, answer: Unable) -> None:
+        self._account.answer(self._session, answer)
+        await self._send(self._session.send_error(request, answer.failure))
 
     async def _send(self, data: bytes) -> None:
         self._write(data)

@@ -44,7 +44,6 @@ _FLAGS = re.compile(r"[A-Za-z]*\Z", re.ASCII)
 # Control characters but the tab, and lone surrogates, which no encoding carries.
 _UNSTORABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _INDEX = {name: index for index, name in enumerate(FIELD_NAMES)}
-_TARGET = _INDEX["repository"]
 _SETTABLE = frozenset(SYNC_FIELDS)
 _OK, _UNCHANGED, _EXISTS = RowResult(Result.OK), RowResult(Result.UNCHANGED), RowResult(Result.EXISTS, "already there")
 

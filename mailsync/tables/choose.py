@@ -17,7 +17,7 @@ from mailsync.tables.header import Header
 from mailsync.tables.table import Chunk, Filling, Flaw
 
 ANOTHER = "another table"
-_SEARCHED_ROWS = 50
+SEARCHED_ROWS = 50
 _LISTED, _SHOWN = 10, 60
 
 
@@ -67,7 +67,7 @@ def header_place(rows: Sequence[Sequence[str]], layout: Layout) -> int:
     The last of `header` rows that are not blank; without a number the first row with all captions that are wanted,
     else the first row that is not blank, if any caption is wanted at all.
     """
-    filled = [place for place, row in enumerate(rows[:_SEARCHED_ROWS]) if any(cell.strip() for cell in row)]
+    filled = [place for place, row in enumerate(rows[:SEARCHED_ROWS]) if any(cell.strip() for cell in row)]
     if layout.header:
         return filled[layout.header - 1] if len(filled) >= layout.header else -1
     if not layout.wanted or not filled:

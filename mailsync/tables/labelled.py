@@ -6,8 +6,7 @@ wherever they occur. A row without a label has an empty cell, which says nothing
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -57,8 +56,3 @@ def _columns(blocks: Iterator[Labelled], captions: tuple[str, ...]) -> Iterator[
             [] if place in broken else [row.get(caption, "") for caption in captions] for place, row in enumerate(rows)
         ]
         yield chunk._replace(cells=cells)
-
-
-def counted(chunk: Chunk, left_out: Mapping[str, int]) -> Chunk:
-    """The chunk with more left out."""
-    return chunk._replace(left_out=Counter(chunk.left_out) + Counter(left_out)) if left_out else chunk

@@ -27,9 +27,7 @@ CUT = "!"
 class Token(NamedTuple):
     """A text (`tag` is empty), or a tag in lower case, `/td` for an end; `line` is the one it begins on.
 
-    The tag CUT is the last: the text ends within what `text` says.
-
-    `spans` are the columns and rows a cell takes.
+    `spans` are the columns and rows a cell takes. The tag CUT is the last: the text ends within what `text` says.
     """
 
     tag: str

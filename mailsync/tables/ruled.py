@@ -66,6 +66,7 @@ class Ruled:
         self._layout = layout
         self._most = most
         self._columns: _Columns | None = None
+        self._ruler = 0  # its line
         self._open = False
         self._number = 0
         self._left: Counter[str] = Counter()
@@ -101,6 +102,7 @@ class Ruled:
             return
         self._number += not again
         self._columns = found
+        self._ruler = lines.numbers[place]
         self._open = True
 
     def _columns_at(self, lines: Lines, start: int, place: int) -> _Columns | None:
@@ -112,10 +114,20 @@ class Ruled:
         found = self._header(lines, start, place, cuts)
         if found is None or known is None or known.again(found):
             return found
-        # Rows of the table at hand must not become captions: those of another have nothing directly above them.
+        return found if cuts and cuts != known.cuts and self._is_apart(found, lines, start, place) else None
+
+    def _is_apart(self, found: _Columns, lines: Lines, start: int, place: int) -> bool:
+        """True when what stands above a ruler within a table are another table's captions, and not its rows.
+
+        They are those that are wanted, or have nothing directly above them; what is right under the table's own ruler
+        is a row.
+        """
         top = place - len(found.header)
-        apart = top == start or not lines.texts[top - 1].strip()
-        return found if cuts and cuts != known.cuts and apart else None
+        if self._layout.wanted and has_captions(found.captions, self._layout.wanted):
+            return True
+        if top > start:
+            return not lines.texts[top - 1].strip()
+        return start == 0 or lines.numbers[start - 1] != self._ruler
 
     def _header(self, lines: Lines, start: int, place: int, cuts: _Cuts) -> _Columns | None:
         """The columns with what stands above the ruler: as many lines as the layout says, or as the captions take.
@@ -139,11 +151,8 @@ class Ruled:
         """The rows of lines that have no ruler among them."""
         columns = self._columns
         end = self._end(lines.texts) if self._open else 0
-        if columns is None or not self._open:
-            end = 0
-        elif end < len(lines.texts):
-            self._open = False
-        late = [place for place in range(end, len(lines.texts)) if self._is_late(lines.texts[place], columns)]
+        self._open = self._open and end == len(lines.texts)
+        late = self._late_places(lines.texts, end, columns)
         if end < len(lines.texts):
             self._left["outside the table"] += len(lines.texts) - end - len(late)
         inside = lines.between(0, end)._replace(totals=() if late else lines.totals)
@@ -153,13 +162,17 @@ class Ruled:
             chunk = _late(lines, late)._replace(totals=lines.totals)
             yield Part(chunk, self._number, "", columns.captions, columns.line)
 
-    def _is_late(self, text: str, columns: _Columns | None) -> bool:
-        """True for a line outside the table that fits its columns and has a volume where volumes are."""
-        if columns is None or not columns.cuts or not text.strip() or columns.fault(text):
-            return False
+    def _late_places(self, texts: Sequence[str], outside: int, columns: _Columns | None) -> list[int]:
+        """The lines outside the table that fit its columns and have a volume where volumes are."""
+        if columns is None or outside == len(texts):
+            return []
         keys = {key.casefold() for key in self._layout.keys}
         cuts = [cut for cut, caption in zip(columns.cuts, columns.captions, strict=True) if caption.casefold() in keys]
-        return any(_VOLUME.match(text[start:end].strip()) for start, end in cuts)
+        found = []
+        for place, text in enumerate(texts[outside:], outside):
+            if any(_VOLUME.match(text[start:end].strip()) for start, end in cuts) and not columns.fault(text):
+                found.append(place)
+        return found
 
     def _end(self, texts: Sequence[str]) -> int:
         """Where the table ends among its lines."""

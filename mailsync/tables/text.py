@@ -52,6 +52,7 @@ _C1 = rb"[\x80-\x9f]"
 # A letter beyond ASCII with an ASCII letter beside it, or a line drawn with two of the same character.
 _PLAUSIBLE = r"(?<=[A-Za-z])(?![\x00-\x7f])[^\W\d_]|(?![\x00-\x7f])[^\W\d_](?=[A-Za-z])|([\u2500-\u257f])(?=\1)"
 _SAMPLE = 65536
+_ZIP = b"PK\x03\x04"
 LINE_ENDS = ("\n", "\r", "\x85")
 _BLOCK = 1 << 14
 _Read = Callable[[bytes, str], str | None]
@@ -63,9 +64,6 @@ class Decoded(NamedTuple):
     text: str
     encoding: str
     guess: str = ""
-
-
-_ZIP = b"PK\x03\x04"
 
 
 class Undecodable(NamedTuple):

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from mailsync.core.layout import HIDDEN_ROW, Layout
-from mailsync.tables.choose import has_captions, header_place
+from mailsync.tables.choose import SEARCHED_ROWS, has_captions, header_place
 from mailsync.tables.compound import MAGIC
 from mailsync.tables.header import Header
 from mailsync.tables.ods import ods_sheets
@@ -26,7 +26,6 @@ from mailsync.tables.xlsx import xlsx_sheets
 
 MOST_SHEETS = 200
 _CHUNK_ROWS = 500
-_SEARCHED_ROWS = 50
 _CHUNK_CHARACTERS = 4_000_000
 _SHOWN = 10
 
@@ -105,7 +104,7 @@ def _has_rows(sheet: Sheet) -> bool:
 
 def _table(sheet: Sheet, layout: Layout) -> Found:
     rows = _Shown(sheet.rows())
-    first = list(islice(rows, _SEARCHED_ROWS))
+    first = list(islice(rows, SEARCHED_ROWS))
     place = header_place([row.cells for row in first], layout)
     header = Header()
     if place >= 0:

@@ -16,7 +16,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from mailsync.core.fields import FIELD_NAMES
-from mailsync.core.model import Scope, parse_scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire import limits
 from mailsync.wire.columns import Table, check_texts, encode_relative, encode_table, read_table
@@ -24,7 +23,7 @@ from mailsync.wire.encodings import Column, check_numbers, encode_numbers, encod
 from mailsync.wire.errors import LocalProtocolError, RemoteProtocolError
 from mailsync.wire.forms import Form
 from mailsync.wire.pages import FORMS
-from mailsync.wire.reader import Reader, encode_number, encode_text
+from mailsync.wire.reader import Reader, encode_number, encode_text, read_scope
 
 _FIRST_VALUE = 16
 _LEDGER_BYTES = 32
@@ -70,7 +69,7 @@ def decode_apply(body: bytes) -> Batch:
         raise RemoteProtocolError("not an apply of this version")
     id_, run, plan, epoch = (reader.take(size) for size in _SIZES)
     base, asof = reader.number(), reader.number()
-    scope = _scope(reader.text())
+    scope = read_scope(reader.text())
     source = reader.text()
     sources = _decode_sources(reader)
     count = int.from_bytes(reader.take(2), "big")
@@ -211,10 +210,3 @@ def _in_order(reader: Reader, groups: Sequence[Sequence[Operation]]) -> tuple[Op
 
 def _texts(table: Table, column: int) -> Sequence[str]:
     return table.texts(column) if table.rows else ()
-
-
-def _scope(text: str) -> Scope:
-    scope = parse_scope(text)
-    if scope is None:
-        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
-    return scope

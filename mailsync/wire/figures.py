@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailsync.core.model import Scope, parse_scope
+from mailsync.core.model import Scope
 from mailsync.wire import limits
 from mailsync.wire.columns import encode_table, read_table
 from mailsync.wire.encodings import encode_numbers, encode_texts
 from mailsync.wire.errors import LocalProtocolError, RemoteProtocolError
-from mailsync.wire.reader import Reader, encode_number
+from mailsync.wire.reader import Reader, encode_number, read_scope
 
 
 class ScopeFigures(NamedTuple):
@@ -71,13 +71,8 @@ def decode_scopes(body: bytes) -> ScopeList:
     epoch = reader.take(16)
     table = read_table(reader, limits.SCOPES)
     reader.finish()
-    scopes = [parse_scope(text) for text in table.texts(0)]
-    columns = (table.texts(1), *(table.integers(column) for column in (2, 3, 4)))
-    found = []
-    for scope, *figures in zip(scopes, *columns, strict=True):
-        if scope is None:
-            raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
-        found.append(ScopeFigures(scope, *figures))
+    scopes = map(read_scope, table.texts(0))
+    found = map(ScopeFigures, scopes, table.texts(1), *(table.integers(column) for column in (2, 3, 4)))
     return ScopeList(epoch, tuple(found), bool(more))
 
 

@@ -47,9 +47,9 @@ def to_number(form: Form, text: str) -> int | None:
             return day.toordinal() - _FIRST_DAY if day.isoformat() == text else None
         if form is Form.TIME and text.endswith("Z"):
             time = datetime.fromisoformat(text[:-1])
-            whole = time.tzinfo is None and f"{time.isoformat()}Z" == text and not time.microsecond
-            since = time.replace(tzinfo=None) - _EPOCH
-            return since.days * DAY + since.seconds if whole else None
+            if time.tzinfo is None and not time.microsecond and f"{time.isoformat()}Z" == text:
+                since = time - _EPOCH
+                return since.days * DAY + since.seconds
     except ValueError:
         pass
     return None

@@ -12,13 +12,14 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from mailsync.core.cursor import MARK_BYTES, Cursor
-from mailsync.core.model import Scope, parse_scope
+from mailsync.core.model import Scope
 from mailsync.core.outcome import Outcome
 from mailsync.wire import limits
 from mailsync.wire.batches import decode_outcome, encode_outcome
 from mailsync.wire.control import Members, encode_object
 from mailsync.wire.errors import Code, RemoteProtocolError
 from mailsync.wire.passwords import OF_TOKENS, Kdf
+from mailsync.wire.reader import read_scope
 from mailsync.wire.verifiers import kdf_members, read_kdf
 
 
@@ -199,7 +200,7 @@ def encode_sync(sync: Sync) -> bytes:
 def decode_sync(body: bytes) -> Sync:
     """The SYNC in a JSON body. RemoteProtocolError when it is not one, TOO_LARGE when it asks for too much."""
     members = Members(body)
-    scope = _read_scope(members)
+    scope = read_scope(members.text("scope"))
     since, snap, done, at = (members.number(name) for name in ("since", "snap", "done", "at"))
     cursor = Cursor(members.hex("epoch", 16), since, snap, done, members.hex("mark", MARK_BYTES), at)
     sync = Sync(scope, cursor, members.number("repositories"), members.number("rows"), members.number("pages"))
@@ -226,7 +227,7 @@ def encode_stats_asked(stats: Stats) -> bytes:
 
 def decode_stats_asked(body: bytes) -> Stats:
     """The STATS in a JSON body. RemoteProtocolError when it is not one."""
-    return Stats(_read_scope(Members(body)))
+    return Stats(read_scope(Members(body).text("scope")))
 
 
 def encode_cancel(cancel: Cancel) -> bytes:
@@ -269,10 +270,3 @@ def encode_bye(bye: Bye) -> bytes:
 def decode_bye(body: bytes) -> Bye:
     """The BYE in a JSON body. RemoteProtocolError when it is not one."""
     return Bye(Members(body).text("reason", ""))
-
-
-def _read_scope(members: Members) -> Scope:
-    scope = parse_scope(members.text("scope"))
-    if scope is None:
-        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
-    return scope

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+from mailsync.core.model import Scope, parse_scope
 from mailsync.wire import limits
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 
@@ -56,6 +57,14 @@ class Reader:
         """RemoteProtocolError when anything is left."""
         if self.left:
             raise RemoteProtocolError("body goes on after its end")
+
+
+def read_scope(text: str) -> Scope:
+    """The scope that a text names. RemoteProtocolError when it names none."""
+    scope = parse_scope(text)
+    if scope is None:
+        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
+    return scope
 
 
 def encode_text(text: str) -> bytes:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from mailsync.core.model import Scope, parse_scope
+from mailsync.core.model import Scope
 from mailsync.wire import limits
 from mailsync.wire.errors import LocalProtocolError, RemoteProtocolError
-from mailsync.wire.reader import Reader, encode_text
+from mailsync.wire.reader import Reader, encode_text, read_scope
 
 RUN_BYTES, HOLDER_BYTES, BATCH_BYTES = 32, 16, 16
 STATES = ("yours", "busy", "done")
@@ -100,10 +100,8 @@ def decode_lease(body: bytes) -> RunLease:
 
 
 def _read_batch(reader: Reader) -> tuple[Scope, bytes]:
-    batch, scope = reader.take(BATCH_BYTES), parse_scope(reader.text())
-    if scope is None:
-        raise RemoteProtocolError("scope is not CUSTOMER.MEDIA")
-    return scope, batch
+    batch = reader.take(BATCH_BYTES)
+    return read_scope(reader.text()), batch
 
 
 def _count(reader: Reader, most: int) -> int:

@@ -1,22 +1,9 @@
 """The plain mails to the operator: what they say, and what they must not."""
 
-from mailsync.mail.notice import HeldMail, crash_alert, given_up_notice, held_notice
+from mailsync.mail.notice import HeldMail, crash_alert, given_up_notice
 
 TOKEN = "abcdefghijklmnopqrstuvwxyz234567"
 MAIL = HeldMail("5a" * 32, "backup@example.com", "Nightly tapes", "no route takes mails of this sender", 3)
-
-
-def test_a_held_notice_says_why_and_how_to_look():
-    notice = held_notice(MAIL)
-    assert notice.subject == "[mailsync] held: no route takes mails of this sender"
-    assert notice.text == (
-        "A mail was held: no route takes mails of this sender.\n\n"
-        "Nothing was moved, and its sender was not answered.\n\n"
-        "  from     backup@example.com\n"
-        "  subject  Nightly tapes\n"
-        f"  run      {'5a' * 32}\n\n"
-        "To look at it: mailsync held show 5a5a5a5a5a5a5a5a\n"
-    )
 
 
 def test_a_given_up_notice_lists_every_scope():
@@ -36,9 +23,8 @@ def test_no_notice_shows_a_token_or_more_lines_than_it_has():
     mail = MAIL._replace(
         sender=f"sync+nightly.{TOKEN}@example.com", subject=f"x\nFrom: root {TOKEN}", reason=f"a\r\n\r\nb {TOKEN}"
     )
-    plain = (held_notice(MAIL), given_up_notice(MAIL, ("US01.LTO: done",)), crash_alert(MAIL, "Error: x"))
+    plain = (given_up_notice(MAIL, ("US01.LTO: done",)), crash_alert(MAIL, "Error: x"))
     notices = (
-        held_notice(mail),
         given_up_notice(mail, (f"US01.LTO: {TOKEN}\n",)),
         crash_alert(mail, f"Error: sync+nightly.{TOKEN}@example.com {TOKEN}"),
     )

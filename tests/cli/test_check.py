@@ -215,6 +215,12 @@ def test_two_definitions_with_one_claim_that_no_route_names_are_told_by_how_far_
     assert check("--offline") == (1, [f"problem {text}"])
 
 
+def test_two_definitions_with_one_claim_that_a_named_one_has_too_are_asked_by_nobody(check, site):
+    for name in ("one", "two"):
+        (site / f"definitions/{name}.yaml").write_text(OTHER.format(name=name, claim='{attachment: "*.csv"}'))
+    assert check("--offline") == (0, [])
+
+
 def test_a_sender_whose_address_nothing_proves_is_noted(check, site):
     edit(site / "mailsync.yaml", "    audiences:", "    audiences:\n      sender: {when: problem}\n     ")
     text = 'route "nightly": the sender is never written to, a token does not prove the From address'

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailsync.cli import definitions_samples
 from mailsync.cli.main import main
 from mailsync.config.catalogue import Catalogue
 from mailsync.definition.load import load_definition
@@ -234,3 +235,14 @@ def test_what_cannot_be_done_is_told(ask, ttidef, tmp_path, words, said):
     ended, _, told = ask(*words)
     assert ended == 2
     assert said in told
+
+
+@pytest.mark.parametrize("words", [["test", "inventory.ttidef"], ["learn"]])
+def test_a_sample_that_is_too_large_is_no_matter_of_the_sites_limits(tmp_path, capsys, monkeypatch, ttidef, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(definitions_samples, "_MOST_SAMPLE", len(REPORT) - 1)
+    assert main(["definitions", *words, "report.csv"]) == 2
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        f"mailsync: report.csv is larger than {len(REPORT) - 1} bytes",
+        "mailsync: hint: a part of the report will do",
+    ]

@@ -259,7 +259,8 @@ def test_nobody_there_is_unreachable(key, token):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "vault1", "vault1:", ":5000", "vault1:x", "vault1:0", "vault1:65536", "::1:5000"]
+    "address",
+    ["", "vault1", "vault1:", ":5000", "vault1:x", "vault1:0", "vault1:65536", "vault1:00000199999", "::1:5000"],
 )
 def test_an_address_that_is_none_is_a_usage_error(key, token, address):
     with pytest.raises(UsageError, match="is not HOST:PORT"):

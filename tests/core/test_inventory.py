@@ -3,9 +3,9 @@
 import pytest
 
 from mailsync.core import inventory
-from mailsync.core.inventory import Listing, Lists
+from mailsync.core.inventory import Listing, Lists, joined_doubts
 from mailsync.core.model import Place, Volume
-from mailsync.core.plan import Action, PlanRules, make_plan, moved_volumes
+from mailsync.core.plan import Action, ChangeRule, PlanRules, make_plan, moved_volumes
 
 ONE, TWO, THREE = "000001L5", "000002L5", "000003L5"
 HELD = Volume(description="old", repository="LIBR", current_repository="LIBR", confirmed_repository="LIBR", slot="12")
@@ -168,6 +168,26 @@ def test_an_inventory_of_a_place_that_the_scope_does_not_have_is_none_there(shel
     assert notes(plan) == [
         "a.csv: US01.LTO has no repository NOWH, which the list is an inventory of: it is not one there"
     ]
+
+
+def test_where_a_volume_was_seen_is_a_change_that_a_rule_may_leave_alone(shelf, records):
+    rule = ChangeRule("OFFS".__eq__, "LIBR".__eq__, "LIBR".__eq__, "left")
+    rules = lists("OFFS", confirms=True)._replace(changes=(rule,))
+    plan = make_plan(records({ONE: BARE}), shelf({ONE: HELD}), rules)
+    assert (plan.steps, plan.alerts, plan.left_alone) == ((), (), (("left", 1),))
+
+
+def test_of_two_lists_of_one_inventory_the_first_is_cited(shelf, records):
+    said = records({ONE: BARE})
+    said = said._replace(places=(*said.places, Place("<1@example.com>", "b.csv")))
+    rules = PlanRules(lists=Lists({"a.csv": Listing("LIBR"), "b.csv": Listing("LIBR")}))
+    plan = make_plan(said, shelf({ONE: HELD, TWO: HELD}), rules)
+    assert [alert.partition(":")[0] for alert in alerts(plan)] == ["a.csv"]
+
+
+def test_the_first_three_doubts_are_told_and_the_others_counted():
+    assert joined_doubts(["a", "b", "c"]) == ("a", "b", "c")
+    assert joined_doubts(["a", "b", "c", "d", "e"]) == ("a", "b", "c", "and 2 more")
 
 
 def test_alerts_beyond_a_bound_are_counted(shelf, records, monkeypatch):

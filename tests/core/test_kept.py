@@ -26,13 +26,28 @@ scopes = st.builds(Scope, texts, texts)
 origins = st.builds(Origin, texts, texts, texts, numbers, numbers)
 problems = st.builds(Problem, origins, texts, texts)
 steps = st.builds(Step, texts, texts, st.sampled_from(Action), texts, texts, texts, origins, texts)
+counts = st.builds(Count, texts, numbers)
 plans = st.builds(
-    Plan, scopes, st.binary(max_size=16), numbers, numbers, numbers, numbers, few(steps), few(problems), few(problems)
+    Plan,
+    scopes,
+    st.binary(max_size=16),
+    numbers,
+    numbers,
+    numbers,
+    numbers,
+    few(steps),
+    few(problems),
+    few(problems),
+    few(counts),
+    few(problems),
+    numbers,
 )
 answers = st.builds(RowResult, st.sampled_from(Result), texts)
-outcomes = st.builds(Outcome, st.binary(max_size=16), numbers, numbers, few(answers), st.booleans())
-rounds = st.builds(Applied, plans, few(st.tuples(texts, answers)), numbers, numbers)
-counts = st.builds(Count, texts, numbers)
+hashes = st.binary(max_size=32)
+outcomes = st.builds(
+    Outcome, st.binary(max_size=16), numbers, numbers, few(answers), st.booleans(), st.booleans(), numbers, hashes
+)
+rounds = st.builds(Applied, plans, few(st.tuples(texts, answers)), numbers, numbers, numbers, hashes)
 mapped = st.builds(
     Mapped,
     texts,
@@ -57,7 +72,7 @@ facts = st.builds(
     few(mapped),
     st.builds(Merged, st.just(()), few(problems), few(problems), few(counts), numbers, numbers),
     few(rounds),
-    few(st.builds(Objection, texts, texts)),
+    few(st.builds(Objection, texts, texts, st.none() | scopes)),
     few(problems),
     few(problems),
     few(st.builds(Unfinished, scopes, texts)),

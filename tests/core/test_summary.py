@@ -96,6 +96,13 @@ def test_a_scope_that_its_guard_stops_leaves_the_others_done():
     assert summarise(unreached).verdict is Verdict.FAILED
 
 
+def test_notes_and_unlisted_alerts_of_every_scope_are_told():
+    note, other = Problem(Origin(), "yet to move"), Problem(Origin(), "not whole")
+    plans = (plan()._replace(notes=(note,), more_alerts=2), plan(scope=DISK)._replace(notes=(other,), more_alerts=3))
+    summary = summarise(facts(*map(foreseen, plans)))
+    assert (summary.notes, summary.more_alerts) == ((other, note), 5)
+
+
 def test_moves_are_listed_per_from_and_to_pair_by_volume():
     steps = [step(THREE), step(ONE), step(TWO, before="OFFS", after="LIBR"), step("000004L5", after="RACK")]
     places = (Repository("LIBR", "Library"), Repository("OFFS", "Vault", offsite=True))

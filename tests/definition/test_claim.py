@@ -105,3 +105,9 @@ def test_a_definition_without_criteria_reads_the_mails_text_only_when_nothing_is
     body = attach(path="(body)", body=True)
     assert asked(body, [left]) == Claimed(left)
     assert isinstance(asked(body, [left], facts=FACTS._replace(attached=True)), Unclaimed)
+
+
+def test_the_html_of_a_mail_goes_by_the_name_of_its_body_too(attach, named):
+    html = attach("<p>", "(html)", content_type="text/html", body=True)
+    assert isinstance(asked(html, [named("one", 'attachment: "(body)"')]), Claimed)
+    assert isinstance(asked(html._replace(body=False), [named("one", 'attachment: "(body)"')]), Unclaimed)

@@ -46,7 +46,7 @@ fields:
     months: [a, b, c, d, e, f, g, h, i, j, k, l]
     never: [never, "0*"]
     adjust: [{years: 1, months: -2, days: 3}, {field: user1, matches: ["a", "b*"], days: -7}]
-  write_time: {column: 5, empty: unset}
+  write_time: {column: 5, empty: unset, unlike: user2}
 translate_from: [{field: user2, by: system, table: [[a, b]]}]
 by_date:
   - {move_date: {within: 7d}, repository: LIBR}
@@ -79,6 +79,18 @@ def test_a_definition_that_says_everything_is_the_same_after_conversion():
 
 def test_a_definition_without_a_claim_says_so():
     assert "claim: named" in to_yaml(load_yaml("claim: named\nfields: {volume: {column: 1}}"))
+
+
+def test_what_a_ttidef_may_say_at_most_yaml_may_say_too():
+    source = """AddString(HEADER, 0, "1*"); SetHeaderCount(100);
+    Extract(USER1, 4096, 4096, 100); Extract(VOLUME, 4096, 4096, 0);
+    Extract(MOVEDATE, 0, 9, 0); SetMoveDateFormat("%F"); AddMoveDateAdjustment(USER1, "*", -1000, 12000, 366000);
+    Extract(WRITETIME, 0, 9, 0); SetWriteTimeFormat("%s");
+    AddRepositoryOnWriteTime(USER1, "*", "99999", "LIBR", "99999");"""
+    faults = []
+    original = load_ttidef("x.ttidef", source, faults, read_list={}.get)
+    assert original is not None, faults
+    assert load_yaml(to_yaml(original)).digest == original.digest
 
 
 def test_a_kind_of_table_that_ttidef_does_not_have_is_refused():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mailsync.core.errors import ConfigurationError
 from mailsync.definition.dates import DateFormat, Moment, compile_date, date_text, parse_date, utc_clock
+from mailsync.definition.days import local_day
 
 
 def parsed(form: str, text: str) -> Moment | None:
@@ -113,3 +114,8 @@ def test_an_unknown_zone_is_a_bad_configuration():
     for zone in ("Europe/Atlantis", "../../etc/passwd", "\0"):
         with pytest.raises(ConfigurationError):
             utc_clock(zone)
+
+
+def test_a_time_that_is_beyond_the_calendar_in_its_zone_is_of_its_own_day():
+    assert local_day("Europe/Berlin")("2031-01-31T23:30:00Z") == date(2031, 2, 1)
+    assert local_day("Europe/Berlin")("9999-12-31T23:30:00Z") == date(9999, 12, 31)

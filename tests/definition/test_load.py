@@ -147,3 +147,10 @@ def test_another_meaning_is_another_digest(define, change):
 def test_a_switch_that_is_not_true_is_one_fault(faults_of, value, said):
     (fault,) = faults_of(GOOD + f"  slot: {{column: 2, upper: {value}}}\n")
     assert said in fault
+
+
+def test_a_move_date_counted_from_the_write_time_needs_one(faults_of):
+    rule = "by_date: {move_date: {within: 7d}, repository: LIBR, move_after: 7d}\n"
+    text = 'claim: {attachment: "*"}\nfields: {volume: {column: 1}, move_date: {column: 2}}\n' + rule
+    assert ['"write_time" is not among the fields' in one for one in faults_of(text)] == [True]
+    assert faults_of(text.replace("move_date: {column: 2}", "move_date: {column: 2}, write_time: {column: 3}")) == []

@@ -244,6 +244,11 @@ def test_a_line_cut_by_another_delimiter_than_the_definitions_is_recognised(mapp
     assert mapped(PLAIN, content).problems == ()
 
 
+def test_a_delimiter_that_was_found_out_is_not_blamed(mapped):
+    (problem,) = mapped(PLAIN, 'x,y,"z;volume"\nA1,LIBR,1\nA2,LIBR,1\n').problems
+    assert problem.text.startswith('captions "volume" and "repository" were not found')
+
+
 def test_another_delimiter_is_not_blamed_when_it_finds_no_caption(mapped):
     (problem,) = mapped("table: {delimiter: ','}" + PLAIN, "x;y\nA1;LIBR\n").problems
     assert problem.text.startswith('captions "volume" and "repository" were not found')

@@ -60,3 +60,10 @@ def test_a_line_that_looks_like_a_row_and_is_none_is_quoted(mapped):
         (4, f'the line is not understood: "{long[:120]}..."'),
     ]
     assert [(one.reason, one.rows) for one in found.skipped] == [("matches no pattern", 1)]
+
+
+def test_what_is_required_and_empty_is_a_problem_also_where_empty_means_unset(mapped):
+    definition = "fields: {volume: {column: 1}, slot: {column: 2, required: true, empty: unset}}"
+    found = mapped(definition, "v,s\nA00001,7\nA00002,\n")
+    assert volumes(found) == ["A00001"]
+    assert [one.text for one in found.problems] == ["slot (column 2) is empty"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,12 @@ from sites import Site, extract, library_csv, load, make_site, report_mail, serv
 from mailsync.client.journal import Journal
 from mailsync.client.link import connect
 from mailsync.config.keys import read_client_key, read_token
+from mailsync.config.site import load_site
+from mailsync.core.errors import TemporaryError
+from mailsync.core.model import RunId
+from mailsync.flow.answer import _send_once
+from mailsync.flow.lease import take_lease
+from mailsync.flow.world import World
 
 
 @pytest.fixture
@@ -121,6 +129,31 @@ def test_who_was_answered_by_a_host_that_died_is_not_answered_again(hosts):
     assert two.filter(mail).returncode == 0
     assert two.replies() == []
     assert one.export()[volume_names(20)[11]]["flags"] == "M", "the move itself was made"
+
+
+def test_a_host_that_lost_its_lease_before_it_answers_sends_nothing(hosts):
+    one, _ = hosts
+    run = RunId(b"r" * 32)
+    with link_of(one) as link, World(load_site(one.config)) as world:
+        lease = take_lease(link, run, b"this host 123456")
+        with closing(sqlite3.connect(one.folder / "state/server.db")) as store:
+            store.execute("UPDATE runs SET until = 0")
+            store.commit()
+        assert link.begin_run(run, b"another host 123").state == "yours"
+        with pytest.raises(TemporaryError, match="another mail host is at this mail"):
+            _send_once(world, run, "operator", lambda: b"Subject: done\n\n", lease)
+    assert one.replies() == []
+
+
+def test_who_takes_a_run_over_learns_who_was_answered(hosts):
+    one, _ = hosts
+    run = RunId(b"s" * 32)
+    with link_of(one) as link, World(load_site(one.config)) as world:
+        world.journal.begin(run, mail=b"s" * 32, route="nightly", verdict="[]", now=world.now())
+        lease = take_lease(link, run, b"this host 123456")
+        _send_once(world, run, "operator", lambda: b"Subject: done\n\n", lease)
+        assert take_lease(link, run, b"this host 123456").answered == {"operator"}
+    assert len(one.replies()) == 1
 
 
 def test_every_reply_says_what_the_ledger_was_and_the_ledger_agrees(hosts):

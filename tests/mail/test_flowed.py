@@ -113,8 +113,8 @@ def test_nothing_but_blanks_marks_and_line_ends_is_lost(pieces):
             assert kept.count(byte) == text.count(byte)
 
 
-def test_millions_of_empty_lines_take_no_more_memory_than_their_size():
-    text = b"\n" * 2_000_000
+def test_many_empty_lines_take_no_more_memory_than_their_size():
+    text = b"\n" * 200_000
     tracemalloc.start()
     try:
         assert unflow(text, delete_space=False) == text

@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import threading
 import time
+from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,14 +23,16 @@ from mailsync.core.errors import MailsyncError
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Outcome, Result, RowResult
 from mailsync.server import listener as listening
+from mailsync.server.account import Account, Peer
 from mailsync.server.listener import Listener
 from mailsync.server.log import Log
 from mailsync.server.metrics import BUCKETS, Metrics
 from mailsync.server.ring import RingFile
+from mailsync.wire.events import ServerEvent
 from mailsync.wire.keys import Token
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture
@@ -188,6 +191,7 @@ def test_a_store_that_hangs_is_down_and_asked_once_however_many_ask(library, rin
         assert await asyncio.gather(*(listener.store_answers() for _ in range(5))) == [False] * 5
         assert not await listener.store_answers()
         hanging.set()
+        monkeypatch.setattr(listening, "PROBE_SECONDS", PATIENCE)
         assert await listener.store_answers()
         await listener.stop()
         assert not await listener.store_answers()
@@ -196,6 +200,15 @@ def test_a_store_that_hangs_is_down_and_asked_once_however_many_ask(library, rin
     monkeypatch.setattr(listening, "PROBE_SECONDS", 0.1)
     asyncio.run(ask())
     assert len(asked) <= 2
+
+
+def test_every_request_is_counted_and_nothing_else_is():
+    metrics = Metrics()
+    account = Account(Log(lambda _: None), metrics, lambda: 0.0, Peer("192.0.2.7", 40112))
+    for event in get_args(ServerEvent):
+        account.served(event(*event._fields), 0.1)
+    counted = {name[1] for name in series(metrics.text(store_up=True)) if name[0] == "mailsync_requests_total"}
+    assert counted == {"sync", "apply", "run", "scopes", "stats", "setverifier", "ping", "unknown"}
 
 
 def test_rows_are_counted_by_result_and_only_when_they_were_applied_now():

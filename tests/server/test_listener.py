@@ -106,13 +106,15 @@ def test_a_ping_needs_no_login(serve, talk):
 
 
 def test_an_unknown_request_is_answered_and_the_connection_goes_on(serve, talk):
-    talker = talk(serve()).log_in()
+    served = serve()
+    talker = talk(served).log_in()
     talker.session._last += 1
     talker.socket.sendall(
         seal(talker.session._channel._cipher, Message(0x2F, Method.NONE, talker.session._last, b"", 0))
     )
     assert talker.event().failure.code == Code.UNKNOWN_TYPE
     assert isinstance(talker.ping(), PongReceived)
+    assert [f"code={Code.UNKNOWN_TYPE:d}" in line for line in served.log if "event=unable" in line] == [True]
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"MSYN\x01\x02\x01 "])
@@ -148,7 +150,7 @@ def test_a_handshake_seen_before_is_dropped_without_a_word(serve):
 
 
 def test_who_does_not_log_in_in_time_is_told_nothing_and_dropped(serve, talk):
-    served = serve(login=0.1)
+    served = serve(login=1)
     with served.socket() as silent, served.socket() as half:
         half.sendall(b"MSYN\x01")
         assert ended(silent) == ended(half) == b""
@@ -305,7 +307,7 @@ def test_a_request_the_store_does_not_answer_in_time_is_told_so_and_the_connecti
         return inner(*arguments)
 
     monkeypatch.setattr(library, "sync", slow)
-    served = serve(request=0.2)
+    served = serve(request=1)
     with served.link() as link:
         with pytest.raises(ServerError, match="did not answer within") as caught:
             list(link.sync(SCOPE, Cursor(), 0))

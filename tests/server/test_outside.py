@@ -149,7 +149,7 @@ def test_another_first_byte_is_hung_up_on(start, mode):
 
 
 def test_one_deadline_covers_the_first_byte_tls_and_the_login(start, shown):
-    served = start(Mode.ALLOWED, login=0.3)
+    served = start(Mode.ALLOWED, login=1)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with served.socket() as silent, served.socket() as half, served.socket() as inside:

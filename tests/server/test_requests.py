@@ -142,16 +142,17 @@ def test_a_cancel_that_comes_too_late_changes_nothing(serve, talk, scope):
     assert talker.ping()
 
 
-def test_a_link_that_gives_a_sync_up_goes_on_with_the_next_request(serve, scope):
+def test_a_link_that_gives_a_sync_up_goes_on_with_the_next_request(serve, library, scope):
+    library.load((), [LoadRow(scope, f"E{at:05}", (), 0) for at in range(9000)])  # more than two pages
     with serve().link() as link:
         pages = link.sync(scope, Cursor(), 0)
         next(pages)
         pages.close()
-        assert sum(len(page.rows) for page in link.sync(scope, Cursor(), 0)) == 9
+        assert sum(len(page.rows) for page in link.sync(scope, Cursor(), 0)) == 9009
 
 
 def test_who_says_nothing_is_asked_and_who_does_not_answer_is_let_go(serve, talk):
-    served = serve(ping=0.05, idle=0.4)
+    served = serve(ping=0.05, idle=2)
     talker = talk(served).log_in()
     for number in itertools.islice(itertools.count(1), 3):
         assert talker.event() == PingAsked(number, b"")

@@ -24,7 +24,7 @@ from mailsync.server.admission import Limits
 from mailsync.wire.batches import encode_apply
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-PATIENCE = 20
+PATIENCE = 60
 
 
 class Applying:

@@ -19,7 +19,7 @@ from mailsync.server.systemd import inherited_sockets, notify
 
 UNITS = Path(__file__).parents[2] / "docs" / "systemd"
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-PATIENCE = 20
+PATIENCE = 60
 # What systemd does between fork and exec.
 LAUNCH = """\
 import os, sys

@@ -91,7 +91,7 @@ def test_a_wrong_password_is_answered_late_whoever_it_is_for_and_a_right_one_at_
 
 
 def test_the_answer_comes_when_it_was_held_back_long_enough_also_after_the_logins_ten_seconds(serve, talk):
-    served = serve(throttled=GUESSED, hold=0.4, login=0.2)
+    served = serve(throttled=GUESSED, hold=2, login=1)
     guessing = talk(served, WRONG)
     guessing.socket.sendall(guessing.session.send_auth())
     assert guessing.event().failure.code == Code.AUTH_FAILED

@@ -1,7 +1,7 @@
 """Reads hostile mails as `filter` does, in a process of its own whose memory and time are bounded.
 
-    python hostile_run.py SITE.TOML generated FIRST COUNT
-    python hostile_run.py SITE.TOML folder PATH COUNT        every file there, and so many damaged copies of each
+    python hostile_run.py MAILSYNC.YAML generated FIRST COUNT
+    python hostile_run.py MAILSYNC.YAML folder PATH COUNT        every file there, and so many damaged copies of each
 
 Prints what became of them as JSON. A mail that breaks an invariant, or takes a minute, ends it with a traceback, and
 the mail is in ./broken.eml.

@@ -26,7 +26,7 @@ RING = new_ring(b"S" * 32)
 KEY = new_client_key(RING, "site", b"K" * 32)
 TOKEN = Token("filter", b"t" * 32)
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-PATIENCE = 20  # seconds after which a test that waits for something fails
+PATIENCE = 60  # seconds after which a test that waits for something fails
 
 
 class Served:

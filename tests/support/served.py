@@ -53,6 +53,8 @@ class Site:
             except OSError:
                 break
             assert time.monotonic() < deadline
+            # Every try is a line of the log, whose pipe nobody reads meanwhile: a full one would stop the server.
+            time.sleep(0.05)
 
     def link(self, process, key: str = "site.key", token: str = "filter.token"):
         keys = self.folder / "keys"

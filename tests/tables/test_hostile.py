@@ -96,7 +96,7 @@ def test_json_nested_too_deep_is_a_problem_of_its_row_or_of_all(depth):
     assert "nested" in reasons[0]
 
 
-def book(sheet, name="xl/worksheets/sheet1.xml"):
+def book(sheet):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(
@@ -104,7 +104,7 @@ def book(sheet, name="xl/worksheets/sheet1.xml"):
         )
         target = '<Relationships><Relationship Id="1" Target="worksheets/sheet1.xml"/></Relationships>'
         archive.writestr("xl/_rels/workbook.xml.rels", target)
-        archive.writestr(name, sheet)
+        archive.writestr("xl/worksheets/sheet1.xml", sheet)
     return packed.getvalue()
 
 

@@ -61,6 +61,14 @@ def test_what_is_left_open_is_closed_by_what_follows():
     assert rows(read("<table><tr><td>a<td>b<tr><td>c<tbody><tr><td>d")) == [["a", "b"], ["c"], ["d"]]
 
 
+def test_of_a_caption_that_a_later_table_has_twice_the_first_counts():
+    page = (
+        "<table><tr><td>volume<td>to<tr><td>A1<td>X</table>"
+        "<table><tr><td>to<td>volume<td>volume<tr><td>Y<td>A2<td>A3</table>"
+    )
+    assert rows(read(page, wanted=("volume",))) == [["A1", "X"], ["A2", "Y"]]
+
+
 def test_cells_over_rows_count_in_each_and_cells_over_columns_in_the_first():
     text = "<table><tr><td rowspan=2>a<td colspan=2>b<td>c<tr><td>d<td rowspan=9>e<td>f<tr><td>g<td>h</table>"
     assert rows(read(text)) == [["a", "b", "", "c"], ["a", "d", "e", "f"], ["g", "h", "e"]]

@@ -201,6 +201,25 @@ def test_a_table_is_chosen_by_its_number():
     assert "no table has the number" in read(text, Layout(kind="ruled", number=3)).fault
 
 
+def test_a_rule_directly_under_a_row_does_not_make_captions_of_it():
+    text = "A     B\n----  ----\n1     2\n---  -----\n3     4\n\nC    D\n---  -----\n5    6\n"
+    found = [raw for _, _, raw in rows(read(text, Layout(kind="ruled", number=1))) if raw.strip()]
+    assert found == ["1     2", "3     4"]
+    assert [raw for _, _, raw in rows(read(text, Layout(kind="ruled", number=2)))] == ["5    6"]
+
+
+def test_a_single_row_above_a_rule_is_read():
+    text = "volume    place\n--------  -----\nA00001L5  VAULT\n---------------\n1 volume\n"
+    for layout in (Layout(kind="ruled"), Layout(kind="ruled", wanted=("volume",))):
+        line, cells, _ = rows(read(text, layout))[0]
+        assert (line, [cell.strip() for cell in cells]) == (3, ["A00001L5", "VAULT"])
+
+
+def test_captions_right_under_an_empty_table_are_captions_where_they_are_wanted():
+    text = "a  b\n-- --\nvolume  place\n------  -----\nA00001  X\n"
+    assert [raw for _, _, raw in rows(read(text, Layout(kind="ruled", wanted=("volume",))))] == ["A00001  X"]
+
+
 def test_without_a_table_that_fits_the_nearest_one_says_its_captions():
     table = read("a    b\n---  ---\n1    2\n", Layout(kind="ruled", wanted=("volume",)))
     assert (table.captions, table.header_line) == (("a", "b"), 1)

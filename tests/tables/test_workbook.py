@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mailsync.core.layout import Layout
 from mailsync.core.model import Attachment
 from mailsync.definition.filters import compile_filter
-from mailsync.tables import package
-from mailsync.tables.package import Package
+from mailsync.tables import package, sheet, workbook
+from mailsync.tables.package import MOST_SMALL_BYTES, Package
 from mailsync.tables.reader import read_table
 
 STYLES = (
@@ -187,6 +187,28 @@ def test_looking_for_a_sheet_in_many_is_bounded(monkeypatch):
     assert not read(content, wanted=("volume",)).fault
     monkeypatch.setattr(package, "MOST_READ", 5_000_000)
     assert "more than 5000000 bytes" in read(content, wanted=("volume",)).fault
+
+
+@pytest.mark.parametrize(
+    ("module", "bound", "most", "said"),
+    [
+        (package, "MOST_FILES", 6, "it holds more than 5 files"),
+        (workbook, "MOST_SHEETS", 2, "it has more than 1 sheets"),
+        (sheet, "MOST_ROWS", 3, "it has more than 2 rows"),
+        (sheet, "MOST_CELLS", 6, "it has more than 5 cells"),
+    ],
+)
+def test_a_bound_of_workbooks_is_exact(monkeypatch, module, bound, most, said):
+    content = xlsx(*["<row><c><v>7</v></c><c/></row>" * 3] * 2)
+    monkeypatch.setattr(module, bound, most)
+    assert len(rows(read(content))) == 3
+    monkeypatch.setattr(module, bound, most - 1)
+    assert read(content).fault == said
+
+
+def test_a_file_that_unzips_to_more_than_it_may_is_not_opened():
+    content = xlsx("<row><c><v>7</v></c></row>", workbook_more=" " * MOST_SMALL_BYTES)
+    assert read(content).fault == f"xl/workbook.xml has more than {MOST_SMALL_BYTES} bytes"
 
 
 def test_an_open_document_has_values_repeats_and_asides():

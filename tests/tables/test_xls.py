@@ -11,10 +11,9 @@ from old_excel import END, begin, book, compound, entry, label, number, record, 
 from mailsync.core.layout import Layout
 from mailsync.core.model import Attachment
 from mailsync.mail.kinds import Fate, judge_content
-from mailsync.tables import biff, sheet, workbook
+from mailsync.tables import biff, sheet, workbook, xls
 from mailsync.tables import compound as compound_file
 from mailsync.tables.reader import read_table
-from mailsync.tables.xls import MOST_TEXTS
 
 NAMES = {
     "Workbook": Fate.READ,
@@ -176,7 +175,7 @@ def test_an_embedded_workbook_is_not_the_workbook():
         (compound(book(number(0, 0, 1)))[:4000], "cut short"),
         (compound(book(label(0, 0, 7))), "refers to a text that is not there"),
         (compound(book(label(0, 0, 0), general=texts("a", count=2))), "a text ends in the middle"),
-        (compound(book(label(0, 0, 0), general=texts("a", count=MOST_TEXTS + 1))), "texts"),
+        (compound(book(label(0, 0, 0), general=texts("a", count=xls.MOST_TEXTS + 1))), "texts"),
         (compound(book(record(0x203, b"\x00\x00\x00\x00"))), "shorter than it should be"),
         (compound(book(formula(b"\x00" * 6 + b"\xff\xff"))), "the text of a formula is not there"),
         (compound(book(number(0, 0, 1), general=record(0x85, pack("<IBBB", 9, 0, 0, 1) + text("x")))), "begin"),
@@ -220,6 +219,14 @@ def test_a_chain_of_sectors_that_bites_its_tail_is_damage():
     table = len(content) - 512
     content[table + 4 : table + 8] = pack("<I", 0)
     assert "damaged" in read(bytes(content)).fault
+
+
+def test_a_file_of_too_many_bytes_is_not_read(monkeypatch):
+    content = compound(book(number(0, 0, 7)))
+    monkeypatch.setattr(xls, "MOST_BYTES", len(content))
+    assert rows(read(content))
+    monkeypatch.setattr(xls, "MOST_BYTES", len(content) - 1)
+    assert read(content).fault == f"it has more than {len(content) - 1} bytes"
 
 
 def test_many_sheets_at_one_place_are_not_read_without_end(monkeypatch):

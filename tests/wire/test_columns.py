@@ -141,6 +141,23 @@ def test_each_kind_of_column_is_used_where_it_is_smallest():
     assert encode_texts([*days, ""], Form.DATE).encoding == INTEGER | NULLABLE
 
 
+def test_serial_numbers_too_long_by_themselves_or_together_are_refused_before_they_are_made():
+    encoded = encode_serials(["A00001", "A00002"])
+    assert decode_serials(Reader(encoded), 2, 12) == ["A00001", "A00002"]
+    with pytest.raises(RemoteProtocolError, match="too long"):
+        decode_serials(Reader(encoded), 2, 11)
+    long = encode_serials(["A" * limits.TEXT])
+    digit = long[:-3] + b"\1" + long[-2:]  # a digit more than fits
+    assert len(decode_serials(Reader(long), 1, limits.TABLE_TEXT)[0]) == limits.TEXT
+    with pytest.raises(RemoteProtocolError, match="too long"):
+        decode_serials(Reader(digit), 1, limits.TABLE_TEXT)
+
+
+def test_a_time_with_a_fraction_of_a_second_is_no_number():
+    assert to_number(Form.TIME, "2031-05-04T09:30:00.500000Z") is None
+    assert to_number(Form.TIME, "2031-05-04T09:30:00Z") is not None
+
+
 def test_ten_thousand_serial_numbers_in_a_row_are_little_more_than_a_byte_each():
     names = [f"A{number:05}L8" for number in range(10_000)]
     assert len(encode_texts(names).data) < 10_030

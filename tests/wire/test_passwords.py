@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from mailsync.wire import events as seen
 from mailsync.wire import messages, scram, verifiers
+from mailsync.wire.compression import Method, pack
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
+from mailsync.wire.frames import AFTER_LOGIN
 from mailsync.wire.messages import Failure
 from mailsync.wire.passwords import (
     DEFAULT,
@@ -129,6 +131,16 @@ def test_an_imported_digest_is_replaced_at_the_first_login_with_the_password(pai
     assert end.client.receive_data(end.server.send_verifier_set(request)) == [seen.VerifierSet(request)]
     assert refused(ends(pair, ALICE, ("alice", asked.verifier))) == [seen.LoggedIn("alice")]
     assert refused(ends(pair, DIGEST, ("alice", asked.verifier)))[0] != seen.LoggedIn("alice")
+
+
+def test_what_will_prove_the_next_login_is_not_compressed_although_it_could_be(pair):
+    end = ends(pair, ALICE, ("alice", make_password_verifier(DIGEST.text, SALT, SMALL._replace(prehash=MD5))))
+    refused(end)
+    reader = end.server._channel._reader
+    reader.feed(end.client.send_upgrade(b"u" * 16)[1])
+    message = reader.next_message(AFTER_LOGIN)
+    assert message.method is Method.NONE
+    assert pack(end.server.method, message.body).method is end.server.method
 
 
 def test_who_logs_on_with_the_digest_is_never_upgraded(pair):
