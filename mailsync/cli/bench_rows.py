@@ -20,6 +20,7 @@ from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
+from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal
 from mailsync.wire import limits
@@ -53,7 +54,7 @@ class Applied(NamedTuple):
 def fill(store: SqliteStore, count: int) -> None:
     """One scope with so many volumes, described."""
     dice = random.Random(1)  # noqa: S311 - a generator of samples
-    store.add_token(_WHO.user, make_verifier(bytes(32), bytes(16)), 1)
+    store.add_token(_WHO.user, make_verifier(bytes(32), bytes(16)), 1, grants=(("*", Access.WRITE),))
     store.add_scope(SCOPE, repositories=[Repository(RepositoryId(place)) for place in _PLACES])
     rows = (
         LoadRow(
@@ -74,7 +75,7 @@ def snapshot(store: SqliteStore) -> Encoded:
     pages: list[Page] = []
     while not pages or pages[-1].more:
         cursor = pages[-1].cursor if pages else Cursor()
-        pages.append(store.sync(SCOPE, cursor, 0, limits.DEFAULT_PAGE_ROWS))
+        pages.append(store.sync(SCOPE, cursor, 0, limits.DEFAULT_PAGE_ROWS, ADMINISTRATOR))
     method = choose(available(), available())
     fixed = _fixed(pages)
     seconds, sizes = _best(lambda: sum(_size(method, page) for page in pages))
@@ -84,7 +85,7 @@ def snapshot(store: SqliteStore) -> Encoded:
 
 def batch(store: SqliteStore, folder: Path, names: Sequence[str]) -> Applied:
     """How long a batch takes that moves the volumes, and its bare SQL."""
-    state = store.scopes()[0]
+    state = store.scopes(ADMINISTRATOR)[0]
     moves = tuple(
         Operation(Change.UPDATE, name, ("repository",), (_PLACES[number % 3],), 0, number + 1, number + 2)
         for number, name in enumerate(names)

@@ -161,6 +161,7 @@ def _make_keys(folder: Path, token: str) -> Token:
 
 
 def _make_store(folder: Path, settings: starter.Settings, login: Token) -> None:
+    from mailsync.server.access import Access
     from mailsync.server.sqlite import SqliteStore
     from mailsync.wire.scram import make_verifier
 
@@ -168,7 +169,8 @@ def _make_store(folder: Path, settings: starter.Settings, login: Token) -> None:
         store.add_scope(
             settings.scope, repositories=starter.REPOSITORIES, default_repository=starter.REPOSITORIES[0].id
         )
-        store.add_token(login.user, make_verifier(login.secret, secrets.token_bytes(16)), int(time.time()))
+        verifier = make_verifier(login.secret, secrets.token_bytes(16))
+        store.add_token(login.user, verifier, int(time.time()), grants=(("*", Access.WRITE),))
 
 
 def _write(path: Path, text: str) -> None:

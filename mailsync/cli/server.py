@@ -12,29 +12,34 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from mailsync.cli.main import add_config, finish_output
+from mailsync.cli.server_words import STORE
+from mailsync.cli.server_words import group as _group
+from mailsync.cli.server_words import leaf as _leaf
+from mailsync.cli.server_words import listing as _listing
+from mailsync.cli.server_words import scope_word as _scope
 from mailsync.core.errors import MailsyncError, UsageError
-from mailsync.core.model import Scope, parse_scope
 
 if TYPE_CHECKING:
     from mailsync.config.site import Listen
     from mailsync.server.sql_store import SqlStore
 
-_STORE = "sqlite:PATH or postgresql://... instead of the site's listen.store"
 _EXAMPLE = """\
 example:
   mailsync server run &
   mailsync server load volumes.csv
   mailsync server export --scope US01.LTO > volumes.csv
-  mailsync server token add filter2 --out keys/filter2.token
+  mailsync server token add filter2 --grant 'US*:write' --out keys/filter2.token
 """
 _LOAD_HELP = """\
 FILE is CSV whose first line names its columns: customer, media and volume, and any of description, repository,
 current_repository, confirmed_repository, home_repository, container, slot, flags, data_cluster, system, move_date,
-write_time, expiry_date, scratch, encrypted. Dates are 2026-01-31, times 2026-01-31T18:30:00Z; empty means unset.
+write_time, expiry_date, scratch, encrypted, attribute_1 to attribute_200. Dates are 2026-01-31, times
+2026-01-31T18:30:00Z; empty means unset.
 
 A volume that the server has keeps what FILE has no column for: a new `repository` sends it on its way there. A new
 volume is settled: where FILE has no such columns it is, and is confirmed, at its repository, and a repository that is
-not given is the media's default. All rows are loaded, or none. Scopes and repositories that are new are made.
+not given is the media's default. All rows are loaded, or none. Scopes, repositories and data clusters that are new are
+made.
 
 example:
   mailsync server load volumes.csv
@@ -46,7 +51,7 @@ example:
 """
 _LOGIN_HELP = """\
 example:
-  mailsync server token add filter2 --out keys/filter2.token
+  mailsync server token add filter2 --grant 'US*:write' --out keys/filter2.token
   mailsync server token revoke filter2
 """
 _KEY_HELP = """\
@@ -86,19 +91,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the sub-commands and their options."""
     parser.epilog = _EXAMPLE
     add_config(parser)
-    parser.add_argument("--store", metavar="URL", help=_STORE)
+    parser.add_argument("--store", metavar="URL", help=STORE)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _configure_run(commands)
     load = _leaf(commands, "load", "load volumes from CSV", _LOAD_HELP, _load)
     load.add_argument("file", metavar="FILE", help="CSV, or - for stdin")
-    load.add_argument("--strict", action="store_true", help="refuse scopes and repositories that are new")
+    load.add_argument(
+        "--strict", action="store_true", help="refuse scopes, repositories and data clusters that are new"
+    )
     export = _leaf(commands, "export", "write a scope's volumes as CSV to stdout", _EXPORT_HELP, _export)
     export.add_argument("--scope", metavar="CUST.MEDIA", required=True, type=_scope, help="customer and media")
+    export.add_argument("--attributes", action="store_true", help="with a column for each attribute that is set")
     copying = _leaf(commands, "copy", "put the whole store into another, empty one", _COPY_HELP, _copy)
     copying.add_argument("--to", metavar="URL", required=True, help="sqlite:PATH or postgresql://...")
     _leaf(commands, "restored", "tell the store that it comes from a backup", _RESTORED_HELP, _restored)
     _configure_scopes(commands)
     _configure_secrets(commands)
+    _configure_rest(commands)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -132,6 +141,13 @@ def find_listen(arguments: argparse.Namespace) -> Listen:
     return listen
 
 
+def _configure_rest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from mailsync.cli import server_grants, server_moves, server_settings, server_users
+
+    for part in (server_settings, server_users, server_grants, server_moves):
+        part.configure(commands)
+
+
 def _configure_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from mailsync.cli import server_bench, server_run
 
@@ -142,12 +158,14 @@ def _configure_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from mailsync.cli import server_scopes as scopes
+    from mailsync.cli import server_settings
 
     actions = _group(commands, "scope", "customers and their media", _SCOPE_HELP)
     add = _leaf(actions, "add", "add a media type, and its customer", _SCOPE_HELP, scopes.add_scope)
     add.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
     add.add_argument("--description", default="", help="of the media type, at most 20 characters")
     add.add_argument("--default", metavar="REPOSITORY", default="", help="where new volumes belong; it is added, too")
+    server_settings.configure_scope(actions)
     _listing(_leaf(actions, "list", "every scope and where it stands", _SCOPE_HELP, scopes.list_scopes))
     actions = _group(commands, "repository", "the places of a scope", _REPOSITORY_HELP)
     add = _leaf(actions, "add", "add a repository, or change it", _REPOSITORY_HELP, scopes.add_repository)
@@ -156,18 +174,21 @@ def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentPars
     add.add_argument("--description", default="", help="at most 20 characters")
     add.add_argument("--type", default="", help="Library, Vault, Rack, ...")
     add.add_argument("--offsite", action="store_true", help="it is not on the site")
+    server_settings.configure_repository(actions)
     listing = _leaf(actions, "list", "every repository of a scope", _REPOSITORY_HELP, scopes.list_repositories)
     listing.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
     _listing(listing)
 
 
 def _configure_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from mailsync.cli import server_grants
     from mailsync.cli import server_secrets as secrets
 
     actions = _group(commands, "token", "what machines log on with", _LOGIN_HELP)
     add = _leaf(actions, "add", "make a user's token", _LOGIN_HELP, secrets.add_token)
     add.add_argument("user", metavar="USER", help="1 to 16 letters, digits, dots and hyphens")
     add.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
+    server_grants.add_option(add)
     _listing(_leaf(actions, "list", "every token user", _LOGIN_HELP, secrets.list_tokens))
     revoke = _leaf(actions, "revoke", "end a user's token, at once", _LOGIN_HELP, secrets.revoke_token)
     revoke.add_argument("user", metavar="USER")
@@ -180,47 +201,6 @@ def _configure_secrets(commands: argparse._SubParsersAction[argparse.ArgumentPar
     revoke.add_argument("id", metavar="ID")
 
 
-def _group(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, example: str
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    parser = commands.add_parser(name, help=text, description=text, epilog=example, formatter_class=_FORMAT)
-    _add_places(parser)
-    return parser.add_subparsers(metavar="ACTION", required=True)
-
-
-def _leaf(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    text: str,
-    example: str,
-    act: Callable[[argparse.Namespace], int],
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text, epilog=example, formatter_class=_FORMAT)
-    _add_places(parser)
-    parser.set_defaults(act=act)
-    return parser
-
-
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    # SUPPRESS: what stands before the sub-command's name is not to be overwritten by a default.
-    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the site's mailsync.yaml")
-    parser.add_argument("--store", metavar="URL", default=argparse.SUPPRESS, help=_STORE)
-
-
-_FORMAT = argparse.RawDescriptionHelpFormatter
-
-
-def _listing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="one JSON document")
-
-
-def _scope(text: str) -> Scope:
-    scope = parse_scope(text)
-    if scope is None:
-        raise argparse.ArgumentTypeError(f'"{text}" is not CUSTOMER.MEDIA, such as US01.LTO')
-    return scope
-
-
 def _load(arguments: argparse.Namespace) -> int:
     from mailsync.cli import server_volumes
 
@@ -229,10 +209,13 @@ def _load(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from mailsync.server.volumes import write_volumes
+    from mailsync.server.volumes import write_attributes, write_volumes
 
     with open_store(arguments) as store:
-        _print(write_volumes(arguments.scope, store.export(arguments.scope)))
+        if arguments.attributes:
+            _print(write_attributes(arguments.scope, *store.attributes(arguments.scope)))
+        else:
+            _print(write_volumes(arguments.scope, store.export(arguments.scope)))
     return 0
 
 

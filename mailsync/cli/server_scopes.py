@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from mailsync.cli import server
+from mailsync.cli.server_words import hinting
 from mailsync.core.model import Repository, RepositoryId
-from mailsync.server.store import RequestError
+from mailsync.server.access import ADMINISTRATOR
 
 _SCOPE = "what is there: mailsync server scope list; how to add one: mailsync server scope add --help"
 _REPOSITORY = "how to add one: mailsync server repository add --help"
@@ -19,7 +18,7 @@ def add_scope(arguments: Namespace) -> int:
     """Adds a media type, with its default repository when one is named."""
     default = arguments.default
     repositories = (Repository(RepositoryId(default), default),) if default else ()
-    with server.open_store(arguments) as store, _hinting(_SCOPE):
+    with server.open_store(arguments) as store, hinting(_SCOPE):
         store.add_scope(
             arguments.scope,
             description=arguments.description,
@@ -33,14 +32,18 @@ def add_scope(arguments: Namespace) -> int:
 def list_scopes(arguments: Namespace) -> int:
     """Prints every scope."""
     with server.open_store(arguments) as store:
-        found = store.scopes()
+        found = store.scopes(ADMINISTRATOR)
     if arguments.json:
         listed = [
             {
                 "scope": str(one.scope),
                 "description": one.description,
+                "customer": one.customer_description,
                 "default_repository": one.default_repository,
                 "volumes": one.volumes,
+                "filter": one.volume_filter,
+                "cap": one.cap,
+                "locked": one.locked,
                 "version": one.version,
                 "epoch": one.epoch.hex(),
             }
@@ -49,14 +52,16 @@ def list_scopes(arguments: Namespace) -> int:
         print(json.dumps({"scopes": listed}, indent=2))
         return 0
     for one in found:
-        print(f"{one.scope!s:10}{one.volumes:>9} volumes  version {one.version:<9} {one.description}".rstrip())
+        limits = (one.volume_filter, f"at most {one.cap}" if one.cap else "", "locked" if one.locked else "")
+        said = "; ".join(filter(None, (one.description, *limits)))
+        print(f"{one.scope!s:10}{one.volumes:>9} volumes  version {one.version:<9} {said}".rstrip())
     return 0
 
 
 def add_repository(arguments: Namespace) -> int:
     """Adds a repository, or changes the one of this ID."""
     place = Repository(RepositoryId(arguments.id), arguments.description, arguments.type, arguments.offsite)
-    with server.open_store(arguments) as store, _hinting(_REPOSITORY):
+    with server.open_store(arguments) as store, hinting(_REPOSITORY):
         store.add_repository(arguments.scope, place)
     print(f"repository {arguments.scope}.{arguments.id} added")
     return 0
@@ -65,23 +70,22 @@ def add_repository(arguments: Namespace) -> int:
 def list_repositories(arguments: Namespace) -> int:
     """Prints every repository of a scope."""
     with server.open_store(arguments) as store:
-        found = store.repositories(arguments.scope)
+        found = store.places(arguments.scope)
     if arguments.json:
         listed = [
-            {"id": one.id, "description": one.description, "type": one.kind, "offsite": one.offsite} for one in found
+            {
+                "id": one.repository.id,
+                "description": one.repository.description,
+                "type": one.repository.kind,
+                "offsite": one.repository.offsite,
+                "next": one.next,
+                "volumes": one.volumes,
+            }
+            for one in found
         ]
         print(json.dumps({"scope": str(arguments.scope), "repositories": listed}, indent=2))
         return 0
-    for one in found:
-        print(f"{one.id:6}{one.kind:19}{'offsite' if one.offsite else '':9}{one.description}".rstrip())
+    for place, following, _ in found:
+        away, then = ("offsite" if place.offsite else ""), (f"then {following}" if following else "")
+        print(f"{place.id:6}{place.kind:19}{away:9}{then:11}{place.description}".rstrip())
     return 0
-
-
-@contextmanager
-def _hinting(hint: str) -> Iterator[None]:
-    """Around a request: what the store refuses without saying what to do gets this hint."""
-    try:
-        yield
-    except RequestError as error:
-        error.hint = error.hint or hint
-        raise

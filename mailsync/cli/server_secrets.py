@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailsync.cli import server
+from mailsync.cli import server, server_grants
 from mailsync.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def add_token(arguments: Namespace) -> int:
         raise UsageError(f"add token: {error}", hint="for example: mailsync server token add filter2") from error
     verifier = scram.make_verifier(token.secret, secrets.token_bytes(scram.SALT_BYTES))
     with server.open_store(arguments) as store, _handed_out(arguments.out, keys.format_token(token)):
-        store.add_token(token.user, verifier, int(time.time()))
+        store.add_token(token.user, verifier, int(time.time()), grants=arguments.grant)
+        server_grants.tell(store, token.user)
     return 0
 
 

@@ -88,3 +88,5 @@ def _told(loaded: Loaded) -> Iterator[str]:
         yield "new scopes: " + ", ".join(str(scope) for scope in loaded.scopes_added)
     if loaded.repositories_added:
         yield "new repositories: " + ", ".join(f"{scope}.{place}" for scope, place in loaded.repositories_added)
+    if loaded.clusters_added:
+        yield "new data clusters: " + ", ".join(loaded.clusters_added)

@@ -178,9 +178,9 @@ class Connection:
     ) -> tuple[Callable[[], Any], Callable[[int, Any], bytes]]:
         """What the store's thread does for a request, and what sends the answer."""
         session, store, now = self._session, self._shared.store, int(self._shared.clock())
+        principal = Principal(session.user, session.key_id)
         match event:
             case ApplyAsked():
-                principal = Principal(session.user, session.key_id)
                 return partial(service.apply, store, principal, event, now), session.send_outcome
             case RunAsked(_, word):
                 return partial(service.lend, store, session.user, word, now), session.send_lease
@@ -189,7 +189,7 @@ class Connection:
             case StatsAsked(_, scope):
                 return partial(service.count, store, session.user, scope, now), session.send_stats
             case SetVerifierAsked(_, verifier):
-                call = partial(service.set_verifier, store, session.user, verifier)
+                call = partial(service.set_verifier, store, principal, verifier, now)
                 return call, lambda request, _: session.send_verifier_set(request)
 
     def _check_key(self, key_id: str, ephemeral: bytes) -> None:

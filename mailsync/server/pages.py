@@ -8,6 +8,9 @@ a last page                  while the scope's version and its ledger are the sa
 the first of a snapshot      likewise, and while the scope is not more than a page further: its `snap` is its own, so
                              that no page is ever followed by one of another snapshot
 
+A page is the same for all who may read its scope, so it is not known by its user: whether this one may is read from
+the store each time, before the page is looked for.
+
 Used by the store's thread alone.
 """
 
@@ -17,6 +20,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from mailsync.core.cursor import Cursor
+from mailsync.server.access import Asker
 from mailsync.server.store import Footing, Store
 from mailsync.wire.compression import Method, Packed
 from mailsync.wire.errors import LocalProtocolError
@@ -46,27 +50,27 @@ class PageCache:
         self._bytes = 0
         self._steps: OrderedDict[_Key, Step] = OrderedDict()
 
-    def step(self, store: Store, sync: Sync, method: Method) -> Step:
-        """The page that follows `sync.cursor`. Raises as store.Store.sync does."""
-        at = store.footing(sync.scope, sync.cursor)
+    def step(self, store: Store, sync: Sync, method: Method, user: Asker) -> Step:
+        """The page that follows `sync.cursor`. Raises as store.Store.sync does, a page that is kept or not."""
+        at = store.footing(sync.scope, sync.cursor, user)
         key = _key(sync, at, method)
         step = self._steps.get(key)
-        if step is not None and _holds(store, sync, at, step):
+        if step is not None and _holds(store, sync, at, step, user):
             self._steps.move_to_end(key)
             return step
         self._forget(key)
-        step = self._read(store, sync, method)
+        step = self._read(store, sync, method, user)
         # Somebody may have written between the two looks at the store.
         read = (step.reset, step.cursor.epoch, step.cursor.at, step.repositories_version)
         if read == (at.reset, at.epoch, at.version, at.repositories_version):
             self._keep(key, step)
         return step
 
-    def _read(self, store: Store, sync: Sync, method: Method) -> Step:
+    def _read(self, store: Store, sync: Sync, method: Method, user: Asker) -> Step:
         self.reads += 1
         rows = sync.rows
         while True:
-            page = store.sync(sync.scope, sync.cursor, sync.repositories_version, rows)
+            page = store.sync(sync.scope, sync.cursor, sync.repositories_version, rows, user)
             try:
                 packed = pack_page(page, method)
             except LocalProtocolError:
@@ -95,11 +99,11 @@ def _key(sync: Sync, at: Footing, method: Method) -> _Key:
     return (sync.scope, at.epoch, at.repositories_version, sync.rows, method, *place)
 
 
-def _holds(store: Store, sync: Sync, at: Footing, step: Step) -> bool:
+def _holds(store: Store, sync: Sync, at: Footing, step: Step, user: Asker) -> bool:
     """True when the store would say the same, or what leads to the same."""
     cursor = step.cursor
     if not step.more:
         return (cursor.at, cursor.mark) == (at.version, at.mark)
     if at.reset and at.version - cursor.snap > sync.rows:
         return False
-    return not store.footing(sync.scope, cursor).reset
+    return not store.footing(sync.scope, cursor, user).reset

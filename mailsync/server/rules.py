@@ -8,7 +8,7 @@ CREATE   exists         -                                          EXISTS      -
 UPDATE   missing        -                                          NOT_FOUND   -
 CONFIRM  changed since the base, by another run                    CONFLICT    -
          as the row says                                           UNCHANGED   -
-         locked L       -                                          FORBIDDEN   -
+         locked L, or the media type is; no administrator          FORBIDDEN   -
 UPDATE   locked l       another repository                         FORBIDDEN   -
          exists         another repository                         OK          the *target* changes; moving
          moving         the repository it is to leave              OK          cancelled: target = current, flag W
@@ -16,8 +16,9 @@ UPDATE   locked l       another repository                         FORBIDDEN   -
 CONFIRM  exists         its target                                 OK          current = confirmed = target, no W
          exists         another repository                         INVALID     -
 
-Flag M is derived: a volume with a current repository moves when its target is another (domain.md). That a
-confirmation takes the warning W away is ours; so is that a volume's repository cannot be unset.
+Flags M and D are derived: a volume with a current repository moves when its target is another, and has a move date or
+not (domain.md). That a confirmation takes the warning W away is ours; so is that a volume's repository cannot be
+unset, and what else a media type may refuse. What containers and attributes add is in sql_contents and sql_draft.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES, NO, SYNC_FIELDS, YES, Field, Kind, same_value
-from mailsync.core.model import VOLUME, Volume
+from mailsync.core.model import VOLUME, Scope, Volume, parse_scope
 from mailsync.core.outcome import Change, Operation, Result, RowResult
+from mailsync.server.access import matches
 
-LOCKED, UNMOVABLE, MOVING, WARNING = "L", "l", "M", "W"
+LOCKED, UNMOVABLE, MOVING, WARNING, DATED, CONTAINER = "L", "l", "M", "W", "D", "B"
+ATTRIBUTE, LAST_ATTRIBUTE = "attribute_", 200  # attribute 0 is the description
+LONGEST_ATTRIBUTE = 256
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z", re.ASCII)
@@ -43,6 +48,14 @@ _SETTABLE = frozenset(SYNC_FIELDS)
 _OK, _UNCHANGED, _EXISTS = RowResult(Result.OK), RowResult(Result.UNCHANGED), RowResult(Result.EXISTS, "already there")
 
 
+class Terms(NamedTuple):
+    """What holds for all volumes of a scope: the data clusters there are, that it is locked, and who asks."""
+
+    clusters: Container[str] = ()
+    locked: bool = False
+    administrator: bool = False
+
+
 class Standing(NamedTuple):
     """What an operation is judged against, beside the volume itself.
 
@@ -52,11 +65,22 @@ class Standing(NamedTuple):
     repositories: Container[str]
     default_repository: str
     newer: bool
+    terms: Terms = Terms()
+
+
+class Barcode(NamedTuple):
+    """A volume by its fully qualified name. `str()` is `US01.LTO.A00001`."""
+
+    scope: Scope
+    volume: str
+
+    def __str__(self) -> str:
+        return f"{self.scope}.{self.volume}"
 
 
 def change_volume(volume: Volume | None, operation: Operation, standing: Standing) -> tuple[Volume | None, RowResult]:
     """The volume after the operation, and what became of it; the volume is the same object unless OK."""
-    fault = _operation_fault(operation, standing.repositories)
+    fault = _operation_fault(operation, standing)
     if fault:
         return volume, RowResult(Result.INVALID, fault)
     if operation.change is Change.CREATE:
@@ -66,8 +90,47 @@ def change_volume(volume: Volume | None, operation: Operation, standing: Standin
     if standing.newer:
         return volume, RowResult(Result.CONFLICT, "changed since the plan was made")
     if operation.change is Change.CONFIRM:
-        return _confirm(volume, operation.values[0])
-    return _update(volume, operation)
+        return _confirm(volume, operation.values[0], standing.terms)
+    return _update(volume, operation, standing.terms)
+
+
+def lock_fault(volume: Volume, terms: Terms) -> str:
+    """Why nothing of the volume may be changed, `""` when it may."""
+    if terms.administrator:
+        return ""
+    if terms.locked:
+        return "the media type is locked"
+    return "the volume is locked" if LOCKED in volume.flags else ""
+
+
+def addition_fault(name: str, volume_filter: str, cap: int, volumes: int) -> str:
+    """Why a media type that has so many volumes takes no volume of this name, `""` when it does."""
+    if volume_filter and not matches(volume_filter, name):
+        return f"the media type takes only volumes like {volume_filter}"
+    if cap and volumes >= cap:
+        return f"the media type is full: it has at most {cap} volumes"
+    return ""
+
+
+def parse_barcode(text: str) -> Barcode | None:
+    """The volume that `US01.LTO.A00001` names, None when the text is no such barcode."""
+    scope, _, volume = text.rpartition(".")
+    found = parse_scope(scope)
+    return Barcode(found, volume) if found and VOLUME.match(volume) else None
+
+
+def field_named(name: str) -> Field | None:
+    """The field of a volume, or its attribute `attribute_1` to `attribute_200`; None for another name."""
+    if not name.startswith(ATTRIBUTE):
+        return FIELD_BY_NAME.get(name)
+    return Field(name, Kind.TEXT, LONGEST_ATTRIBUTE) if attribute_number(name) else None
+
+
+def attribute_number(name: str) -> int:
+    """The number of `attribute_7`; 0 for a name that is none of them."""
+    digits = name.removeprefix(ATTRIBUTE)
+    plain = name.startswith(ATTRIBUTE) and digits.isascii() and digits.isdigit() and digits[0] != "0"
+    return int(digits) if plain and len(digits) <= 3 and int(digits) <= LAST_ATTRIBUTE else 0
 
 
 def value_fault(field: Field, value: str) -> str:
@@ -88,16 +151,22 @@ def value_fault(field: Field, value: str) -> str:
         return f'{field.name}: "{value}" is neither yes nor no'
     if field.name == "flags" and not _FLAGS.match(value):
         return f'flags: "{value}" is not letters only'
+    if field.name == "container" and parse_barcode(value) is None:
+        return f'container: "{value}" is not a barcode such as US01.BOX.BOX001'
     return ""
 
 
 def settled_flags(volume: Volume) -> Volume:
-    """The volume with its flags sorted, each once, and M present exactly when it is moving."""
-    letters = set(volume.flags) - {MOVING}
-    if volume.current_repository and volume.current_repository != volume.repository:
-        letters.add(MOVING)
-    flags = "".join(sorted(letters))
+    """The volume with its flags sorted, each once; M present exactly when it is moving, D when it has a move date."""
+    moving = volume.current_repository not in ("", volume.repository)
+    flags = _sorted_flags(volume.flags, moving, volume.move_date != "")
     return volume if flags == volume.flags else volume._replace(flags=flags)
+
+
+@lru_cache(maxsize=4096)
+def _sorted_flags(flags: str, moving: bool, dated: bool) -> str:  # noqa: FBT001 - positional, as the cache is fastest
+    letters = set(flags) - {MOVING, DATED}
+    return "".join(sorted(letters.union(MOVING if moving else "", DATED if dated else "")))
 
 
 def _create(volume: Volume | None, operation: Operation, standing: Standing) -> tuple[Volume | None, RowResult]:
@@ -105,13 +174,16 @@ def _create(volume: Volume | None, operation: Operation, standing: Standing) -> 
         return volume, _EXISTS
     if standing.newer:
         return None, RowResult(Result.CONFLICT, "deleted since the plan was made")
+    fault = lock_fault(Volume(), standing.terms)
+    if fault:
+        return None, RowResult(Result.FORBIDDEN, fault)
     values = dict(zip(operation.fields, operation.values, strict=True))
     if not values.get("repository"):
         values["repository"] = standing.default_repository
-    return Volume(**values), _OK
+    return settled_flags(Volume(**values)), _OK
 
 
-def _update(volume: Volume, operation: Operation) -> tuple[Volume, RowResult]:
+def _update(volume: Volume, operation: Operation, terms: Terms) -> tuple[Volume, RowResult]:
     differs = [
         (name, want)
         for name, want in zip(operation.fields, operation.values, strict=True)
@@ -119,8 +191,9 @@ def _update(volume: Volume, operation: Operation) -> tuple[Volume, RowResult]:
     ]
     if not differs:
         return volume, _UNCHANGED
-    if LOCKED in volume.flags:
-        return volume, RowResult(Result.FORBIDDEN, "the volume is locked")
+    fault = lock_fault(volume, terms)
+    if fault:
+        return volume, RowResult(Result.FORBIDDEN, fault)
     values = dict(differs)
     target = values.get("repository", volume.repository)
     if target != volume.repository:
@@ -133,19 +206,20 @@ def _update(volume: Volume, operation: Operation) -> tuple[Volume, RowResult]:
     return settled_flags(volume._replace(**values)), _OK
 
 
-def _confirm(volume: Volume, seen: str) -> tuple[Volume, RowResult]:
+def _confirm(volume: Volume, seen: str, terms: Terms) -> tuple[Volume, RowResult]:
     if seen != volume.repository:
         text = f"seen in {seen}, but should be in {volume.repository or 'no repository'}"
         return volume, RowResult(Result.INVALID, text)
     if volume.current_repository == volume.confirmed_repository == seen:
         return volume, _UNCHANGED
-    if LOCKED in volume.flags:
-        return volume, RowResult(Result.FORBIDDEN, "the volume is locked")
+    fault = lock_fault(volume, terms)
+    if fault:
+        return volume, RowResult(Result.FORBIDDEN, fault)
     flags = volume.flags.replace(WARNING, "")
     return settled_flags(volume._replace(current_repository=seen, confirmed_repository=seen, flags=flags)), _OK
 
 
-def _operation_fault(operation: Operation, repositories: Container[str]) -> str:
+def _operation_fault(operation: Operation, standing: Standing) -> str:
     if not VOLUME.match(operation.volume):
         return "the volume's name is not 2 to 10 of A-Z, 0-9 and dash"
     if operation.change is Change.CONFIRM:
@@ -159,8 +233,10 @@ def _operation_fault(operation: Operation, repositories: Container[str]) -> str:
         fault = value_fault(field, value)
         if fault:
             return fault
-        if field.kind is Kind.REPOSITORY and value and value not in repositories:
+        if field.kind is Kind.REPOSITORY and value and value not in standing.repositories:
             return f'{name}: repository "{value}" is unknown'
+        if name == "data_cluster" and value and value not in standing.terms.clusters:
+            return f'{name}: data cluster "{value}" is unknown'
     return ""
 
 

@@ -3,7 +3,8 @@
 customers 1-n media (a scope each) 1-n repositories, volumes, tombstones, batches; a batch has sources (mail and
 attachment) and changes (who changed what), and the ledger binds each to all before it (chain.py). Every row of
 `volumes` and `tombstones` carries the scope's version at which it last changed, and `media.version` is the newest of
-them: writers raise it in the transaction that uses it. `runs` are lent to one process at a time.
+them: writers raise it in the transaction that uses it. `runs` are lent to one process at a time. Users n-m groups,
+and both have grants on customers.
 A store knows the number of its schema; one with a newer number is refused rather than guessed at.
 
 TEXT sorts by its bytes in both, which is the order of volumes everywhere.
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _TABLES = """
 CREATE TABLE store (
     epoch BYTES NOT NULL CHECK (length(epoch) = 16),
@@ -34,6 +35,10 @@ CREATE TABLE media (
     version INTEGER NOT NULL DEFAULT 0 CHECK (version BETWEEN 0 AND 9007199254740991),
     floor INTEGER NOT NULL DEFAULT 0 CHECK (floor BETWEEN 0 AND version),
     repositories_version INTEGER NOT NULL DEFAULT 1,
+    volumes INTEGER NOT NULL DEFAULT 0 CHECK (volumes >= 0),  -- how many it has
+    volume_filter TEXT NOT NULL DEFAULT '',  -- what new volumes must be called; '': anything
+    cap INTEGER NOT NULL DEFAULT 0,          -- how many it may have, 0: any number
+    locked INTEGER NOT NULL DEFAULT 0,       -- 1: only administrators change its volumes
     ledger_seq INTEGER NOT NULL DEFAULT 0,
     ledger_head BYTES NOT NULL,
     UNIQUE (customer, id)
@@ -44,6 +49,7 @@ CREATE TABLE repositories (
     description TEXT NOT NULL,
     kind TEXT NOT NULL,
     offsite INTEGER NOT NULL,
+    next TEXT NOT NULL DEFAULT '',  -- where volumes go from there, unless told otherwise
     PRIMARY KEY (media, id)
 ) KEYED;
 CREATE TABLE batches (
@@ -74,10 +80,20 @@ CREATE TABLE volumes (
     version INTEGER NOT NULL,
     text_version INTEGER NOT NULL,     -- at which the description last changed
     batch INTEGER REFERENCES batches,  -- which made the last change; NULL: a load
+    sent INTEGER NOT NULL,             -- Unix seconds at which its target last changed, 0: never since it was added
     FIELDS,
     PRIMARY KEY (media, volume)
 ) KEYED;
 CREATE UNIQUE INDEX volumes_by_version ON volumes (media, version);
+CREATE INDEX volumes_by_container ON volumes (container) WHERE container <> '';
+CREATE TABLE attributes (
+    media INTEGER NOT NULL REFERENCES media,
+    volume TEXT NOT NULL,
+    number INTEGER NOT NULL CHECK (number BETWEEN 1 AND 200),
+    value TEXT NOT NULL,
+    PRIMARY KEY (media, volume, number)
+) KEYED;
+CREATE TABLE clusters (id TEXT PRIMARY KEY, description TEXT NOT NULL) KEYED;
 CREATE TABLE tombstones (
     media INTEGER NOT NULL REFERENCES media,
     volume TEXT NOT NULL,
@@ -94,16 +110,18 @@ CREATE TABLE sources (
 ) KEYED;
 CREATE TABLE changes (
     batch INTEGER NOT NULL REFERENCES batches,
+    number INTEGER NOT NULL,
     position INTEGER NOT NULL,  -- of the operation in the batch
-    field TEXT NOT NULL,        -- "volume" where the volume was created
+    media INTEGER NOT NULL,     -- the batch's, or that of what moves in a container
     volume TEXT NOT NULL,
+    field TEXT NOT NULL,        -- "volume" where the volume was created
     version INTEGER NOT NULL,
     before TEXT NOT NULL,
     after TEXT NOT NULL,
     source INTEGER NOT NULL,
     row INTEGER NOT NULL,
     line INTEGER NOT NULL,
-    PRIMARY KEY (batch, position, field)
+    PRIMARY KEY (batch, number)
 ) KEYED;
 CREATE INDEX changes_by_volume ON changes (volume, batch);
 CREATE TABLE runs (
@@ -135,14 +153,31 @@ CREATE TABLE ledger (
 ) KEYED;
 CREATE INDEX ledger_by_version ON ledger (media, version);
 CREATE INDEX ledger_by_batch ON ledger (media, batch);
-CREATE TABLE tokens (
-    "user" TEXT PRIMARY KEY,
+CREATE TABLE users (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,         -- token, password
+    email TEXT NOT NULL,        -- another name of the user, '': none
     salt BYTES NOT NULL,
     stored_key BYTES NOT NULL,
     server_key BYTES NOT NULL,
-    kdf TEXT NOT NULL,        -- wire.passwords.format_kdf: of a token, or how a password is protected
+    kdf TEXT,                   -- wire.passwords.format_kdf: how a password becomes a key; NULL of a token
     created INTEGER NOT NULL,
-    revoked INTEGER NOT NULL  -- Unix seconds, 0 while live
+    revoked INTEGER NOT NULL,   -- Unix seconds, 0 while live
+    CHECK ((kind = 'token') = (kdf IS NULL))
+) KEYED;
+CREATE UNIQUE INDEX users_by_email ON users (email) WHERE email <> '';
+CREATE TABLE user_groups (id TEXT PRIMARY KEY, description TEXT NOT NULL) KEYED;
+CREATE TABLE members (
+    user_group TEXT NOT NULL REFERENCES user_groups,
+    member TEXT NOT NULL REFERENCES users,
+    PRIMARY KEY (user_group, member)
+) KEYED;
+CREATE TABLE grants (
+    kind TEXT NOT NULL,         -- user, group
+    holder TEXT NOT NULL,
+    customers TEXT NOT NULL,    -- a filter: US*
+    access TEXT NOT NULL,       -- read, write, alter
+    PRIMARY KEY (kind, holder, customers)
 ) KEYED;
 """
 

@@ -9,7 +9,8 @@ RUN          how the run stands
 SCOPES       as many scopes as one answer holds, from the one after the named one on
 STATS        the scope in figures
 
-A user whose token was revoked after logging on gets 204 from then on. What the store cannot do now is 502; its own
+What a user may do is read in each request's transaction: a user who was revoked after logging on gets 204 from then
+on, a scope without read is answered as an unknown one. What the store cannot do now is 502; its own
 words, which may name paths, stay in the log.
 """
 
@@ -46,8 +47,7 @@ class Unable(NamedTuple):
 def next_page(store: Store, pages: PageCache, user: str, sync: Sync, method: Method) -> Step | Unable:
     """The page that `sync` asks for first, packed by `method`."""
     try:
-        _check_grant(store, user, "sync")
-        return pages.step(store, sync, method)
+        return pages.step(store, sync, method, user)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
 
@@ -74,27 +74,25 @@ def apply(store: Store, principal: Principal, asked: ApplyAsked, now: int) -> Ou
 def lend(store: Store, user: str, word: RunWord, now: int) -> RunLease | Unable:
     """How the run stands once the store has noted what the client says of it; `now` is in Unix seconds."""
     try:
-        _check_grant(store, user, "run")
         if word.step is RunStep.BEGIN:
-            found = store.begin_run(word.run, word.holder, now)
+            found = store.begin_run(word.run, word.holder, now, user)
             return RunLease(found.state, found.batches, found.audiences)
         if word.step is RunStep.END:
-            store.end_run(word.run, word.holder, now)
+            store.end_run(word.run, word.holder, now, user)
             return RunLease(DONE)
         if word.step is RunStep.REPLIED:
-            held = store.mark_replied(word.run, word.holder, word.audience, now)
+            held = store.mark_replied(word.run, word.holder, word.audience, now, user)
         else:
-            held = store.renew_run(word.run, word.holder, now)
+            held = store.renew_run(word.run, word.holder, now, user)
         return RunLease(YOURS if held else BUSY)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
 
 
 def list_scopes(store: Store, user: str, after: str) -> ScopeList | Unable:
-    """The scopes whose names come after `after`, as many as one answer holds."""
+    """The scopes that the user may read whose names come after `after`, as many as one answer holds."""
     try:
-        _check_grant(store, user, "scopes")
-        states = store.scopes()
+        states = store.scopes(user)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     wanted = sorted((one for one in states if str(one.scope) > after), key=lambda one: str(one.scope))
@@ -109,8 +107,7 @@ def list_scopes(store: Store, user: str, after: str) -> ScopeList | Unable:
 def count(store: Store, user: str, scope: Scope, now: int) -> ScopeStats | Unable:
     """The scope in figures; `now` is in Unix seconds."""
     try:
-        _check_grant(store, user, "stats")
-        found = store.stats(scope)
+        found = store.stats(scope, user)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     return ScopeStats(now, found.volumes, found.bytes, found.repositories, found.flags)
@@ -121,8 +118,8 @@ def find_login(store: Store, user: str) -> tuple[Verifier | None, tuple[Kdf, ...
     return store.verifier(user), store.profiles()
 
 
-def set_verifier(store: Store, user: str, verifier: Verifier) -> Unable | None:
-    """Replaces what proves the user's password."""
+def set_verifier(store: Store, principal: Principal, verifier: Verifier, now: int) -> Unable | None:
+    """Replaces what proves the user's own password; `now` is in Unix seconds."""
     try:
         check_kdf(verifier.kdf._replace(prehash=NO_PREHASH))
     except RemoteProtocolError as error:
@@ -130,7 +127,7 @@ def set_verifier(store: Store, user: str, verifier: Verifier) -> Unable | None:
     if verifier.kdf.prehash != NO_PREHASH:
         return _unable(RequestError(Code.INVALID, "set verifier: a digest is not kept any more"))
     try:
-        store.set_verifier(user, verifier)
+        store.set_verifier(verifier, principal, now)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     return None
@@ -140,12 +137,6 @@ def late(seconds: float) -> Unable:
     """The answer to a request that the store did not answer within the time it may take."""
     text = f"the store did not answer within {seconds:g} s; the same request may be sent again"
     return Unable(Failure(Code.STORE_UNAVAILABLE, text, after_ms=RETRY_MS), text)
-
-
-def _check_grant(store: Store, user: str, what: str) -> None:
-    # Every live token may read everything; asked at each request, so that a revocation ends open sessions, too.
-    if store.verifier(user) is None:
-        raise RequestError(Code.FORBIDDEN, f"{what}: {user} may not read")
 
 
 def _unable(error: RequestError | TemporaryError) -> Unable:

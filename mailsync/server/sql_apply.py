@@ -13,57 +13,45 @@ otherwise, or there is none, or the source is ""        carried out
 
 from __future__ import annotations
 
-import json
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from mailsync.core.fields import FIELD_NAMES
-from mailsync.core.model import Volume
+from mailsync.core.model import Scope
 from mailsync.core.outcome import Batch, Operation, Outcome, Result, RowResult
+from mailsync.server.access import Access, Rights
 from mailsync.server.database import Connection
-from mailsync.server.rules import Standing, change_volume
-from mailsync.server.sql_chain import BATCH, Said, Writing, append, batch_payload, find_head_of
-from mailsync.server.sql_scope import (
-    Standpoint,
-    Written,
-    find_repositories,
-    find_tombstones,
-    find_volumes,
-    lock_scope,
-    set_version,
-    write_volumes,
+from mailsync.server.rules import Barcode, Standing, addition_fault, change_volume
+from mailsync.server.sql_attributes import Attributes
+from mailsync.server.sql_chain import (
+    BATCH,
+    CONTENTS,
+    Said,
+    Writing,
+    append,
+    batch_payload,
+    contents_payload,
+    find_head_of,
 )
-from mailsync.server.store import Principal, RequestError
+from mailsync.server.sql_contents import RefusedRowError, concerns_containers, follow
+from mailsync.server.sql_draft import Drafts, MoreScopesError, ScopeDraft, Touched
+from mailsync.server.sql_grants import require_read
+from mailsync.server.sql_places import known_clusters
+from mailsync.server.sql_record import Request, read_outcome, record_batch, record_changes
+from mailsync.server.sql_scope import Standpoint, find_tombstones, lock_scope, set_version, write_volumes
+from mailsync.server.store import RequestError
 from mailsync.wire import limits
 from mailsync.wire.errors import Code
 
-_DIGITS = "".join(str(result.value) for result in Result)
-_PLAIN = {result: RowResult(result) for result in Result}
 
+def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope]) -> Outcome:
+    """The batch's outcome, now or when it was first recorded. `scopes` are to be locked, the batch's own among them.
 
-class _Changed(NamedTuple):
-    """What one operation changed on one volume; `before` is None when it created the volume."""
-
-    position: int
-    operation: Operation
-    before: Volume | None
-    after: Volume
-
-
-class Request(NamedTuple):
-    """An APPLY as it came in: the batch, the hash of its bytes, who sent it and when."""
-
-    batch: Batch
-    hash: bytes
-    principal: Principal
-    now: int
-
-
-def apply_batch(connection: Connection, request: Request) -> Outcome:
-    """The batch's outcome, now or when it was first recorded. Raises RequestError."""
+    Raises RequestError, and MoreScopesError when it touches others.
+    """
     batch = request.batch
     _check_shape(batch)
-    at = lock_scope(connection, batch.scope)
-    _check_grant(connection, request.principal)
+    locked = {scope: lock_scope(connection, scope) for scope in sorted(scopes)}
+    at = locked[batch.scope]
+    rights = _check_grant(connection, request)
     recorded = _find_outcome(connection, at, request)
     if recorded is not None:
         head = find_head_of(connection, at, batch.id)
@@ -72,65 +60,112 @@ def apply_batch(connection: Connection, request: Request) -> Outcome:
     if _is_overtaken(connection, at, batch):
         return _record_overtaken(connection, at, request)
     _check_base(at, batch)
-    draft = _Draft(connection, at, batch)
-    results = [draft.operate(position, operation) for position, operation in enumerate(batch.operations)]
-    names = list(dict.fromkeys(change.operation.volume for change in draft.changes))
-    versions = {name: at.version + number for number, name in enumerate(names, 1)}
-    last = at.version + len(names)
-    outcome = Outcome(batch.id, at.version + 1 if names else last, last, tuple(results))
-    number = _record_batch(connection, at, request, outcome)
-    write_volumes(connection, at.number, draft.written(versions, number))
-    set_version(connection, at.number, last)
-    _record_changes(connection, number, draft.changes, versions)
-    return _witnessed(connection, at, request, outcome, number)
+    drafts = Drafts(connection, locked, rights)
+    operations = _Operations(connection, drafts, batch)
+    results = operations.operate_all()
+    changed = len(drafts[batch.scope].versions())
+    outcome = Outcome(batch.id, at.version + bool(changed), at.version + changed, results)
+    number = record_batch(connection, at, request, outcome)
+    operations.write_attributes()
+    written = [(draft, _write(connection, draft, request, number)) for draft in drafts.touched()]
+    record_changes(connection, number, written)
+    outcome = _witnessed(connection, at, request, outcome, number)
+    for draft, _ in written:
+        if draft.at.number != at.number:
+            _note_contents(connection, draft, request, number)
+    return outcome
 
 
-def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -> Outcome:
-    """The outcome as it was recorded."""
-    why = json.loads(texts)
-    results = tuple(
-        RowResult(Result(int(digit)), why[str(position)]) if str(position) in why else _PLAIN[Result(int(digit))]
-        for position, digit in enumerate(digits)
-    )
-    return Outcome(batch, first, last, results)
+def _write(connection: Connection, draft: ScopeDraft, request: Request, number: int) -> dict[str, int]:
+    """Writes what changed in a scope; the new versions by volume."""
+    versions = draft.versions()
+    write_volumes(connection, draft.at.number, draft.written(versions, number, request.now))
+    set_version(connection, draft.at.number, draft.at.version + len(versions), added=draft.added)
+    return versions
 
 
-class _Draft:
-    """A batch in the making: the volumes it touches, as they are now and as its operations leave them."""
+def _note_contents(connection: Connection, draft: ScopeDraft, request: Request, number: int) -> None:
+    """The ledger's entry in a scope of which a container held volumes, or which has the container."""
+    writing = Writing(str(request.principal), request.now, request.batch.run)
+    said = Said(CONTENTS, contents_payload(connection, number, draft.at.number))
+    append(connection, draft.at, writing, said, version=draft.at.version + len(draft.versions()))
 
-    def __init__(self, connection: Connection, at: Standpoint, batch: Batch) -> None:
-        self.changes: list[_Changed] = []
+
+class _Operations:
+    """The operations of a batch, carried out one after the other on what the earlier ones left."""
+
+    def __init__(self, connection: Connection, drafts: Drafts, batch: Batch) -> None:
         self._connection = connection
-        self._at = at
+        self._drafts = drafts
         self._batch = batch
-        self._repositories = {repository.id for repository in find_repositories(connection, at.number)}
+        self._home = home = drafts[batch.scope]
         names = tuple(dict.fromkeys(operation.volume for operation in batch.operations))
-        self._stored = find_volumes(connection, at.number, names)
-        self._deleted = find_tombstones(connection, at.number, tuple(set(names).difference(self._stored)))
-        self._volumes: dict[str, Volume] = {name: stored.volume for name, stored in self._stored.items()}
+        home.know(names)
+        missing = tuple(set(names).difference(home.stored))
+        self._deleted = find_tombstones(connection, home.at.number, missing)
+        self._attributes = Attributes(connection, home.at.number, batch.operations)
+        self._terms = home.terms(known_clusters(connection, _said(batch, "data_cluster")))
         self._runs: dict[int, bool] = {}
 
-    def operate(self, position: int, operation: Operation) -> RowResult:
-        """Carries out one operation, on what the earlier ones of the batch left."""
-        name = operation.volume
-        before = self._volumes.get(name)
-        standing = Standing(self._repositories, self._at.default_repository, self._is_newer(name))
-        after, result = change_volume(before, operation, standing)
-        if result.result is Result.OK and after is not None:
-            self.changes.append(_Changed(position, operation, before, after))
-            self._volumes[name] = after
+    def operate_all(self) -> tuple[RowResult, ...]:
+        """Carries out all of them. Raises MoreScopesError with every scope that is to be locked as well."""
+        results = []
+        missing: set[Scope] = set()
+        for position, operation in enumerate(self._batch.operations):
+            try:
+                results.append(self._operate(position, operation))
+            except MoreScopesError as more:
+                missing |= more.scopes
+        if missing:
+            raise MoreScopesError(missing)
+        return tuple(results)
+
+    def write_attributes(self) -> None:
+        """Writes the attributes that the operations changed."""
+        self._attributes.write()
+
+    def _operate(self, position: int, operation: Operation) -> RowResult:
+        """Carries out one operation, with all that follows from it, or nothing of it."""
+        name, home = operation.volume, self._home
+        before = home.volumes.get(name)
+        standing = Standing(home.repositories, home.at.default_repository, self._is_newer(name), self._terms)
+        attributes: tuple[tuple[str, str, str], ...] = ()
+        if self._attributes.named:
+            after, result = change_volume(before, self._attributes.without(operation), standing)
+            attributes, result = self._attributes.changed(operation, before, result, self._terms)
+        else:
+            after, result = change_volume(before, operation, standing)
+        if result.result is not Result.OK or after is None:
+            return result
+        fault = self._addition_fault(name) if before is None else ""
+        if fault:
+            return RowResult(Result.INVALID, fault)
+        change = Touched(position, operation, name, before, after, attributes)
+        if concerns_containers(before, after):
+            try:
+                self._follow(change)
+            except RefusedRowError as refused:
+                return refused.result
+        home.take(change)
+        if attributes:
+            self._attributes.take(name, attributes)
         return result
 
-    def written(self, versions: dict[str, int], number: int) -> list[Written]:
-        """The changed volumes, each with its new version."""
-        return [
-            Written(name, version, number, self._volumes[name], self._stored.get(name))
-            for name, version in versions.items()
-        ]
+    def _follow(self, change: Touched) -> None:
+        """Does what follows from a change, all of it or, with RefusedRowError, nothing."""
+        place = Barcode(self._home.at.scope, change.name)
+        for scope, one in follow(self._drafts, place, change):
+            self._drafts[scope].take(one)
+        if change.after.container:
+            self._drafts.held.setdefault(change.after.container, set()).add(place)
+
+    def _addition_fault(self, name: str) -> str:
+        at = self._home.at
+        return addition_fault(name, at.volume_filter, at.cap, at.volumes + self._home.added)
 
     def _is_newer(self, name: str) -> bool:
         """True when the volume, or its deletion, is newer than the plan and not of the same run."""
-        stored = self._stored.get(name)
+        stored = self._home.stored.get(name)
         if stored is None:
             return self._deleted.get(name, 0) > self._batch.base
         return stored.version > self._batch.base and not self._is_same_run(stored.batch)
@@ -142,6 +177,20 @@ class _Draft:
             ((run,),) = self._connection.execute("SELECT run FROM batches WHERE number = ?", (number,)).fetchall()
             self._runs[number] = run == self._batch.run
         return self._runs[number]
+
+
+def _said(batch: Batch, field: str) -> set[str]:
+    """The values that the batch's operations give a field."""
+    said: set[str] = set()
+    places: dict[tuple[str, ...], int] = {}
+    for operation in batch.operations:
+        place = places.get(operation.fields)
+        if place is None:
+            place = operation.fields.index(field) if field in operation.fields else -1
+            places[operation.fields] = place
+        if place >= 0:
+            said.add(operation.values[place])
+    return said - {""}
 
 
 def _check_shape(batch: Batch) -> None:
@@ -161,11 +210,12 @@ def _check_shape(batch: Batch) -> None:
         raise RequestError(Code.INVALID, "apply: asof is out of range")
 
 
-def _check_grant(connection: Connection, principal: Principal) -> None:
-    # Every live token may write everything; read here, in the transaction, so that a revocation is final.
-    query = 'SELECT 1 FROM tokens WHERE "user" = ? AND revoked = 0'
-    if connection.execute(query, (principal.user,)).fetchone() is None:
-        raise RequestError(Code.FORBIDDEN, f"apply: {principal.user} may not write")
+def _check_grant(connection: Connection, request: Request) -> Rights:
+    """The user's rights. Without write the answer is FORBIDDEN, without read as if there were no such scope."""
+    rights = require_read(connection, "apply", request.batch.scope, request.principal.user, access="write")
+    if rights.on(request.batch.scope) < Access.WRITE:
+        raise RequestError(Code.FORBIDDEN, f"apply: {request.principal.user} may not write to {request.batch.scope}")
+    return rights
 
 
 def _find_outcome(connection: Connection, at: Standpoint, request: Request) -> Outcome | None:
@@ -211,13 +261,12 @@ def _record_overtaken(connection: Connection, at: Standpoint, request: Request) 
     skipped = RowResult(Result.SKIPPED, "a newer report of its source was applied")
     results = (skipped,) * len(request.batch.operations)
     outcome = Outcome(request.batch.id, at.version, at.version, results, overtaken=True)
-    return _witnessed(connection, at, request, outcome, _record_batch(connection, at, request, outcome))
+    return _witnessed(connection, at, request, outcome, record_batch(connection, at, request, outcome))
 
 
 def _witnessed(connection: Connection, at: Standpoint, request: Request, outcome: Outcome, number: int) -> Outcome:
     """The recorded batch in the ledger, and the outcome with the head that the ledger has then."""
-    principal, batch = request.principal, request.batch
-    writing = Writing(f"{principal.user}/{principal.key_id}", request.now, batch.run, batch.id)
+    writing = Writing(str(request.principal), request.now, request.batch.run, request.batch.id)
     head = append(connection, at, writing, Said(BATCH, batch_payload(connection, number)), version=outcome.last)
     return outcome._replace(entry=head.seq, ledger=head.hash)
 
@@ -226,40 +275,3 @@ def _check_base(at: Standpoint, batch: Batch) -> None:
     if not at.floor <= batch.base <= at.version:
         text = f"apply: base {batch.base} of {at.scope} is not in {at.floor} to {at.version}"
         raise RequestError(Code.BASE_TOO_OLD, text)
-
-
-def _record_batch(connection: Connection, at: Standpoint, request: Request, outcome: Outcome) -> int:
-    batch = request.batch
-    digits = "".join(_DIGITS[result.result] for result in outcome.results)
-    texts = {position: result.text for position, result in enumerate(outcome.results) if result.text}
-    written = connection.execute(
-        'INSERT INTO batches (media, id, request_hash, run, plan, source, asof, base, "user", key_id, time, '
-        "first, last, results, texts, overtaken) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
-        (
-            *(at.number, batch.id, request.hash, batch.run, batch.plan, batch.source, batch.asof, batch.base),
-            *(*request.principal, request.now, outcome.first, outcome.last, digits, json.dumps(texts)),
-            int(outcome.overtaken),
-        ),
-    )
-    number = int(written.fetchall()[0][0])
-    places = [(number, position, mail, attachment) for position, (mail, attachment) in enumerate(batch.sources)]
-    connection.executemany("INSERT INTO sources (batch, position, mail, attachment) VALUES (?, ?, ?, ?)", places)
-    return number
-
-
-def _record_changes(connection: Connection, number: int, changes: list[_Changed], versions: dict[str, int]) -> None:
-    rows = []
-    for position, operation, before, after in changes:
-        name, source, row, line = operation.volume, operation.source, operation.row, operation.line
-        version = versions[name]
-        if before is None:
-            rows.append((number, position, "volume", name, version, "", name, source, row, line))
-        for field, was, now in zip(FIELD_NAMES, before or Volume(), after, strict=True):
-            if was != now:
-                rows.append((number, position, field, name, version, was, now, source, row, line))
-    connection.executemany(
-        "INSERT INTO changes (batch, position, field, volume, version, before, after, source, row, line) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )

@@ -21,6 +21,7 @@ from mailsync.wire.errors import Code
 
 SITE_NUMBER = 0
 BATCH = "batch"  # the kind of entry that speaks of a recorded batch
+CONTENTS = "contents"  # the kind that speaks of what a batch of another scope changed in this one, by a container
 _COLUMNS = "seq, version, epoch, time, principal, run, batch, kind, salt, payload"
 _BATCH = """
     SELECT id, request_hash, run, plan, source, asof, base, "user", key_id, time, first, last, results, texts, overtaken
@@ -28,8 +29,12 @@ _BATCH = """
 """
 _SOURCES = "SELECT position, mail, attachment FROM sources WHERE batch = ? ORDER BY position"
 _CHANGES = """
-    SELECT position, field, volume, version, before, after, source, row, line
-    FROM changes WHERE batch = ? ORDER BY position, field
+    SELECT position, media, volume, field, version, before, after, source, row, line
+    FROM changes WHERE batch = ? ORDER BY number
+"""
+_CHANGES_OF = """
+    SELECT position, media, volume, field, version, before, after, source, row, line
+    FROM changes WHERE batch = ? AND media = ? ORDER BY number
 """
 
 
@@ -78,9 +83,19 @@ def batch_payload(connection: Connection, number: int) -> dict[str, object]:
     for query in (_SOURCES, _CHANGES):
         hashed.update(b"\x00")
         for row in connection.stream(query, (number,)):
-            hashed.update(_canonical(row))
+            hashed.update(json.dumps(row).encode() + b"\n")
             counted += query is _CHANGES
     return {"batch": number, "source": batch[4], "fields": counted, "sha256": hashed.hexdigest()}
+
+
+def contents_payload(connection: Connection, number: int, media: int) -> dict[str, object]:
+    """What the ledger of a scope says of what a recorded batch of another one changed in it."""
+    hashed = hashlib.sha256()
+    volumes = set()
+    for row in connection.stream(_CHANGES_OF, (number, media)):
+        hashed.update(json.dumps(row).encode() + b"\n")
+        volumes.add(row[2])
+    return {"batch": number, "volumes": sorted(volumes), "sha256": hashed.hexdigest()}
 
 
 def find_head_of(connection: Connection, at: Standpoint, batch: bytes) -> Head:

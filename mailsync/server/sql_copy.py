@@ -25,7 +25,7 @@ def copy_store(
     """
 
     def write(connection: Connection) -> None:
-        if connection.execute("SELECT 1 FROM customers UNION ALL SELECT 1 FROM tokens LIMIT 1").fetchone():
+        if connection.execute("SELECT 1 FROM customers UNION ALL SELECT 1 FROM users LIMIT 1").fetchone():
             raise UsageError("copy: the target has scopes or users already", hint="name a new, empty database")
         connection.execute("DELETE FROM store")
 

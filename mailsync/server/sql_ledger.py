@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailsync.server.database import Connection, Database
-from mailsync.server.sql_apply import read_outcome
+from mailsync.server.sql_record import read_outcome
 from mailsync.server.sql_scope import Standpoint
 from mailsync.server.store import LedgerEntry, RecordedBatch
 
@@ -21,9 +21,9 @@ _ENTRIES = """
     FROM changes AS c
     JOIN batches AS b ON b.number = c.batch
     JOIN sources AS s ON s.batch = c.batch AND s.position = c.source
-    WHERE b.media = ?
+    WHERE c.media = ?
 """
-_ORDER = " ORDER BY c.batch, c.position, c.field"
+_ORDER = " ORDER BY c.batch, c.position, c.volume, c.field"
 
 
 def find_batches(connection: Connection, number: int) -> tuple[RecordedBatch, ...]:

@@ -8,21 +8,25 @@ volume    a field the load names       a field it lacks
 exists    set                          keeps its value
 missing   set                          repository: the default one; current: the repository; confirmed: the current one
 
-Flag M follows from the places, whatever the file says.
+Flags M and D follow from the places and the move date, whatever the file says, and a container keeps its B. A load is
+administration: locks are not in its way, but a new volume must be one that its media type takes. It says where each
+volume is, so that moving a container in it moves nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from mailsync.core.fields import FIELD_BY_NAME, Kind
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
+from mailsync.server.administration import Cluster
 from mailsync.server.database import Connection
-from mailsync.server.rules import settled_flags
+from mailsync.server.rules import CONTAINER, addition_fault, settled_flags
+from mailsync.server.sql_attributes import Values, find_attributes, write_attributes
 from mailsync.server.sql_chain import Said, Writing, append, append_site
+from mailsync.server.sql_nesting import settle_containers
+from mailsync.server.sql_places import known_clusters, put_cluster
 from mailsync.server.sql_scope import (
     Standpoint,
     Stored,
@@ -36,86 +40,44 @@ from mailsync.server.sql_scope import (
     set_version,
     write_volumes,
 )
+from mailsync.server.sql_spool import Columns, Faults, LoadRefusedError
 from mailsync.server.store import Loaded, LoadFault, LoadPolicy, LoadRow
 
-MAX_FAULTS = 1000
 _WRITES = 1000
 _INCOMING = "SELECT * FROM incoming ORDER BY customer, media, volume, line"
-
-
-class Columns(NamedTuple):
-    """The fields a load names, and where among them the repositories are."""
-
-    names: tuple[str, ...]
-    repositories: tuple[int, ...]
-
-
-def columns_of(fields: Sequence[str]) -> Columns:
-    """The columns of a load of these fields."""
-    places = tuple(index for index, name in enumerate(fields) if FIELD_BY_NAME[name].kind is Kind.REPOSITORY)
-    return Columns(tuple(fields), places)
-
-
-class Faults:
-    """The faults of a load: the first of them by line, and the number of all."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._kept: list[LoadFault] = []
-
-    def add(self, fault: LoadFault) -> None:
-        """Notes one; those beyond the bound are only counted."""
-        self.count += 1
-        if len(self._kept) < MAX_FAULTS:
-            self._kept.append(fault)
-
-    def all(self) -> tuple[LoadFault, ...]:
-        """Those noted, by line."""
-        return tuple(sorted(self._kept))
-
-    def copy(self) -> Faults:
-        """The same faults, to which others can be added."""
-        other = Faults()
-        other.count, other._kept = self.count, list(self._kept)
-        return other
-
-
-class LoadRefusedError(Exception):
-    """Undoes a load that has faults; `loaded` tells them."""
-
-    def __init__(self, loaded: Loaded) -> None:
-        super().__init__("the load has faults")
-        self.loaded = loaded
-
-
-def spool(connection: Connection, columns: Columns, rows: Iterable[LoadRow | LoadFault], faults: Faults) -> None:
-    """Puts the good rows into a temporary table, in the caller's transaction, which need not write to the store."""
-    names = "".join(f", {name}" for name in columns.names)
-    connection.execute("DROP TABLE IF EXISTS incoming")
-    texts = "".join(f", {name} TEXT" for name in ("media", "volume", *columns.names))
-    connection.execute(f"CREATE TEMP TABLE incoming (line BIGINT, customer TEXT{texts})")
-    slots = ", ?" * len(columns.names)
-    query = f"INSERT INTO incoming (line, customer, media, volume{names}) VALUES (?, ?, ?, ?{slots})"  # noqa: S608 - our own field names
-    connection.executemany(query, _good(rows, faults))
 
 
 def merge(connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults, writing: Writing) -> Loaded:
     """Carries the spooled rows over, in the caller's transaction. Raises LoadRefusedError when there are faults."""
     merging = _Merging(connection, columns, policy, faults, writing)
+    clusters_added = _add_clusters(connection, columns, policy, faults, writing)
     for line, customer, media, volume, *values in connection.stream(_INCOMING):
         merging.row(LoadRow(Scope(CustomerId(customer), MediaId(media)), volume, tuple(values), line))
-    loaded = merging.finish()
+    merging.leave()
+    for fault in settle_containers(connection, writing) if "container" in columns.names else ():
+        faults.add(fault)
+    loaded = merging.loaded()._replace(clusters_added=clusters_added)
     if loaded.faults:
         raise LoadRefusedError(loaded)
     return loaded
 
 
-def _good(rows: Iterable[LoadRow | LoadFault], faults: Faults) -> Iterator[tuple[object, ...]]:
-    for row in rows:
-        if isinstance(row, LoadFault):
-            faults.add(row)
+def _add_clusters(
+    connection: Connection, columns: Columns, policy: LoadPolicy, faults: Faults, writing: Writing
+) -> tuple[str, ...]:
+    """Adds the data clusters that the store does not have, or finds fault with the rows that name them."""
+    if "data_cluster" not in columns.names:
+        return ()
+    query = "SELECT data_cluster, min(line) FROM incoming WHERE data_cluster <> '' GROUP BY data_cluster"
+    lines: dict[str, int] = dict(connection.execute(query).fetchall())
+    added = sorted(lines.keys() - known_clusters(connection, set(lines)))
+    for name in added:
+        if policy is LoadPolicy.STRICT:
+            faults.add(LoadFault(lines[name], f'data cluster "{name}" is unknown'))
         else:
-            yield (row.line, *row.scope, row.volume, *row.values)
+            put_cluster(connection, Cluster(name))
+            append_site(connection, writing, Said("cluster", {"id": name}))
+    return tuple(added)
 
 
 class _Here:
@@ -123,6 +85,7 @@ class _Here:
 
     def __init__(self) -> None:
         self.rows = 0
+        self.added = 0
         self.repositories: list[str] = []
         self.hashed = hashlib.sha256()
 
@@ -162,9 +125,8 @@ class _Merging:
         elif self._places_exist(row, self._at):
             self._carry(row, self._at)
 
-    def finish(self) -> Loaded:
+    def loaded(self) -> Loaded:
         """What was done, when nothing more comes."""
-        self._leave()
         return Loaded(
             rows=self._rows,
             added=self._added,
@@ -176,7 +138,7 @@ class _Merging:
         )
 
     def _turn_to(self, scope: Scope) -> None:
-        self._leave()
+        self.leave()
         self._at = None
         if not has_scope(self._connection, scope):
             if self._policy is LoadPolicy.STRICT:
@@ -189,13 +151,14 @@ class _Merging:
         self._here = _Here()
         self._known = {repository.id for repository in find_repositories(self._connection, self._at.number)}
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Ends with the scope it is in."""
         if self._at is None:
             return
         self._flush(self._at)
         here = self._here
         if self._version != self._at.version:
-            set_version(self._connection, self._at.number, self._version)
+            set_version(self._connection, self._at.number, self._version, added=here.added)
         if self._version != self._at.version or here.repositories:
             said = {
                 "rows": here.rows,
@@ -226,18 +189,26 @@ class _Merging:
         if len(self._waiting) >= _WRITES:
             self._flush(at)
 
-    def _written(self, row: LoadRow, stored: Stored | None, at: Standpoint) -> Written | None:
-        said = dict(zip(self._columns.names, row.values, strict=True))
+    def _written(self, row: LoadRow, stored: Stored | None, at: Standpoint, *, touched: bool) -> Written | None:
+        """The volume as the row leaves it, None when that changes nothing; `touched`: an attribute changes."""
+        said = {name: row.values[index] for index, name in self._columns.fields}
         if stored is None:
             volume = settled_flags(self._new(said, at))
+            fault = addition_fault(row.volume, at.volume_filter, at.cap, at.volumes + self._here.added)
+            if fault:
+                self._faults.add(LoadFault(row.line, f"volume {at.scope}.{row.volume}: {fault}"))
+                return None
             self._added += 1
+            self._here.added += 1
         else:
-            volume = settled_flags(stored.volume._replace(**said))
-            if volume == stored.volume:
+            changed = stored.volume._replace(**said)
+            kept = CONTAINER if CONTAINER in stored.volume.flags else ""
+            volume = settled_flags(changed._replace(flags=changed.flags + kept))
+            if volume == stored.volume and not touched:
                 return None
             self._changed += 1
         self._version += 1
-        return Written(row.volume, self._version, None, volume, stored)
+        return Written(row.volume, self._version, None, self._writing.now, volume, stored)
 
     @staticmethod
     def _new(said: dict[str, str], at: Standpoint) -> Volume:
@@ -248,10 +219,31 @@ class _Merging:
         return Volume(**{**said, **places})
 
     def _flush(self, at: Standpoint) -> None:
-        stored = find_volumes(self._connection, at.number, [row.volume for row in self._waiting])
-        every = [self._written(row, stored.get(row.volume), at) for row in self._waiting]
-        written = [one for one in every if one is not None]
+        names = [row.volume for row in self._waiting]
+        stored = find_volumes(self._connection, at.number, names)
+        attributes = self._changed_attributes(at, names)
+        written = [
+            one
+            for row in self._waiting
+            if (one := self._written(row, stored.get(row.volume), at, touched=row.volume in attributes)) is not None
+        ]
         for one in written:
-            self._here.hashed.update(json.dumps([one.name, one.version, *one.volume]).encode())
+            said = [one.name, one.version, *one.volume]
+            said += [f"{number}={value}" for number, value in sorted(attributes.get(one.name, {}).items())]
+            self._here.hashed.update(json.dumps(said).encode())
         write_volumes(self._connection, at.number, written)
+        write_attributes(self._connection, at.number, attributes)
         self._waiting.clear()
+
+    def _changed_attributes(self, at: Standpoint, names: Sequence[str]) -> Values:
+        """The attributes of the waiting rows that differ from what is stored."""
+        if not self._columns.attributes:
+            return {}
+        stored = find_attributes(self._connection, at.number, names)
+        changed: Values = {}
+        for row in self._waiting:
+            was = stored.get(row.volume, {})
+            for index, number in self._columns.attributes:
+                if row.values[index] != was.get(number, ""):
+                    changed.setdefault(row.volume, {})[number] = row.values[index]
+        return changed

@@ -13,6 +13,7 @@ Applying is safe without this (a batch has one effect, whoever sends it); a leas
 from __future__ import annotations
 
 from mailsync.core.model import CustomerId, MediaId, Scope
+from mailsync.server.access import Access, Rights
 from mailsync.server.database import Connection
 from mailsync.server.store import BUSY, DONE, LEASE_SECONDS, YOURS, RunState
 
@@ -22,7 +23,7 @@ _BATCHES = """
 """
 
 
-def begin_run(connection: Connection, run: bytes, holder: bytes, now: int) -> RunState:
+def begin_run(connection: Connection, run: bytes, holder: bytes, now: int, rights: Rights) -> RunState:
     """As store.Store.begin_run."""
     query = "INSERT INTO runs (run, holder, until, done) VALUES (?, ?, 0, 0) ON CONFLICT (run) DO NOTHING"
     connection.execute(query, (run, holder))
@@ -35,7 +36,8 @@ def begin_run(connection: Connection, run: bytes, holder: bytes, now: int) -> Ru
         query = "UPDATE runs SET holder = ?, until = ? WHERE run = ?"
         connection.execute(query, (holder, now + LEASE_SECONDS, run))
     rows = connection.execute(_BATCHES, (run,)).fetchall()
-    batches = tuple((Scope(CustomerId(customer), MediaId(media)), batch) for customer, media, batch in rows)
+    recorded = ((Scope(CustomerId(customer), MediaId(media)), batch) for customer, media, batch in rows)
+    batches = tuple(one for one in recorded if rights.on(one[0]) >= Access.READ)
     query = "SELECT audience FROM replied WHERE run = ? ORDER BY audience"
     audiences = tuple(row[0] for row in connection.execute(query, (run,)))
     return RunState(DONE if done else YOURS, batches, audiences)

@@ -12,23 +12,27 @@ from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
+from mailsync.server.administration import ScopeState
 from mailsync.server.chain import GENESIS
 from mailsync.server.database import Connection, Database, Row
-from mailsync.server.store import RequestError, ScopeState, Stats
+from mailsync.server.sql_grants import no_such_scope
+from mailsync.server.store import RequestError, Stats
 from mailsync.wire import limits
 from mailsync.wire.errors import Code
 
 COLUMNS = ", ".join(FIELD_NAMES)
 _UPSERT = (
-    f"INSERT INTO volumes (media, volume, version, text_version, batch, {COLUMNS}) "  # noqa: S608 - our own field names
-    f"VALUES (?, ?, ?, ?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT (media, volume) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in ("version", "text_version", "batch", *FIELD_NAMES))
+    f"INSERT INTO volumes (media, volume, version, text_version, batch, sent, {COLUMNS}) "  # noqa: S608 - our own field names
+    f"VALUES (?, ?, ?, ?, ?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT (media, volume) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in ("version", "text_version", "batch", "sent", *FIELD_NAMES))
 )
-_SELECT_VOLUMES = f"SELECT volume, version, text_version, batch, {COLUMNS} FROM volumes WHERE media = ? AND volume"  # noqa: S608
+_SELECT_VOLUMES = (
+    f"SELECT volume, version, text_version, batch, sent, {COLUMNS} FROM volumes WHERE media = ? AND volume"  # noqa: S608
+)
 _SELECT_TOMBSTONES = "SELECT volume, version FROM tombstones WHERE media = ? AND volume"
 _STATES = """
     SELECT m.number, m.customer, m.id, m.description, m.default_repository, s.epoch, m.version, m.floor,
-           m.repositories_version, m.ledger_head
+           m.repositories_version, m.ledger_head, m.volumes, m.volume_filter, m.cap, m.locked
     FROM media AS m, store AS s
 """
 
@@ -45,25 +49,44 @@ class Standpoint(NamedTuple):
     floor: int
     repositories_version: int
     head: bytes
+    volumes: int
+    volume_filter: str
+    cap: int
+    locked: int
 
 
 class Stored(NamedTuple):
-    """A volume with the versions at which it and its description last changed; `batch` is what did it, None: a load."""
+    """A volume with the versions at which it and its description last changed; `batch` is what did it, None: a load.
+
+    `sent` is when its target last changed, in Unix seconds; 0 where it never did.
+    """
 
     version: int
     text_version: int
     batch: int | None
+    sent: int
     volume: Volume
 
 
 class Written(NamedTuple):
-    """A volume to write; `stored` is what it was, None for one that was missing, and may have a tombstone."""
+    """A volume to write; `stored` is what it was, None for one that was missing, and may have a tombstone.
+
+    `now` is the time of the change, in Unix seconds.
+    """
 
     name: str
     version: int
     batch: int | None
+    now: int
     volume: Volume
     stored: Stored | None
+
+    @property
+    def sent(self) -> int:
+        """When its target last changed."""
+        if self.stored is None:
+            return 0
+        return self.stored.sent if self.stored.volume.repository == self.volume.repository else self.now
 
     @property
     def text_version(self) -> int:
@@ -76,7 +99,7 @@ def find_scope(connection: Connection, scope: Scope, *, locking: str = "") -> St
     """The scope's standpoint. Raises RequestError NO_SUCH_SCOPE."""
     row = connection.execute(f"{_STATES} WHERE m.customer = ? AND m.id = ?{locking}", scope).fetchone()
     if row is None:
-        raise RequestError(Code.NO_SUCH_SCOPE, f"no scope {scope}", hint=f"mailsync server scope add {scope}")
+        raise no_such_scope(scope)
     return _standpoint(row)
 
 
@@ -103,10 +126,19 @@ def add_media(connection: Connection, scope: Scope, *, description: str = "", de
 
 
 def find_scopes(connection: Connection) -> tuple[ScopeState, ...]:
-    """Every scope with the number of its volumes, ascending."""
-    counts: dict[int, int] = dict(connection.execute("SELECT media, count(*) FROM volumes GROUP BY media").fetchall())
-    found = [_standpoint(row) for row in connection.execute(f"{_STATES} ORDER BY m.customer, m.id")]
-    return tuple(ScopeState(*one[1:-1], volumes=counts.get(one.number, 0)) for one in found)
+    """Every scope, ascending."""
+    customers: dict[str, str] = dict(connection.execute("SELECT id, description FROM customers").fetchall())
+    return tuple(
+        ScopeState(
+            *one[1:8],
+            volumes=one.volumes,
+            customer_description=customers[one.scope.customer],
+            volume_filter=one.volume_filter,
+            cap=one.cap,
+            locked=bool(one.locked),
+        )
+        for one in map(_standpoint, connection.execute(f"{_STATES} ORDER BY m.customer, m.id"))
+    )
 
 
 def find_repositories(connection: Connection, number: int) -> tuple[Repository, ...]:
@@ -135,7 +167,7 @@ def put_repositories(connection: Connection, number: int, repositories: Iterable
 def find_volumes(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, Stored]:
     """Those of the volumes that the scope has."""
     rows = connection.each_key(_SELECT_VOLUMES, (number,), volumes)
-    return {row[0]: Stored(row[1], row[2], row[3], Volume(*row[4:])) for row in rows}
+    return {row[0]: Stored(row[1], row[2], row[3], row[4], Volume(*row[5:])) for row in rows}
 
 
 def find_tombstones(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, int]:
@@ -149,7 +181,7 @@ def write_volumes(connection: Connection, number: int, written: Iterable[Written
     gone = [(number, one.name) for one in kept if one.stored is None]
     connection.executemany("DELETE FROM tombstones WHERE media = ? AND volume = ?", gone)
     connection.executemany(
-        _UPSERT, [(number, one.name, one.version, one.text_version, one.batch, *one.volume) for one in kept]
+        _UPSERT, [(number, one.name, one.version, one.text_version, one.batch, one.sent, *one.volume) for one in kept]
     )
 
 
@@ -160,17 +192,24 @@ def each_volume(database: Database, number: int) -> Iterator[tuple[str, Volume]]
 
 
 def delete_volumes(connection: Connection, at: Standpoint, volumes: Iterable[str]) -> list[str]:
-    """Deletes those of the volumes that exist, each with a version and a tombstone of its own; which there were."""
+    """Deletes those of the volumes that exist, each with a version and a tombstone of its own; which there were.
+
+    Raises RequestError INVALID for a container that holds volumes.
+    """
     version = at.version
     gone = []
     for name in volumes:
+        query = "SELECT 1 FROM volumes WHERE container = ? AND container <> '' LIMIT 1"
+        if connection.execute(query, (f"{at.scope}.{name}",)).fetchone():
+            raise RequestError(Code.INVALID, f"delete {at.scope}.{name}: it holds volumes", hint="take them out first")
         query = "DELETE FROM volumes WHERE media = ? AND volume = ?"
         if connection.execute(query, (at.number, name)).rowcount:
             version += 1
             gone.append(name)
             tombstone = (at.number, name, version)
             connection.execute("INSERT INTO tombstones (media, volume, version) VALUES (?, ?, ?)", tombstone)
-    set_version(connection, at.number, version)
+        connection.execute("DELETE FROM attributes WHERE media = ? AND volume = ?", (at.number, name))
+    set_version(connection, at.number, version, added=-len(gone))
     return gone
 
 
@@ -184,9 +223,9 @@ def forget_tombstones(connection: Connection, at: Standpoint, through: int) -> N
         connection.execute("UPDATE media SET floor = ? WHERE number = ?", (max(at.floor, row[0]), at.number))
 
 
-def set_version(connection: Connection, number: int, version: int) -> None:
-    """Makes `version` the scope's newest."""
-    connection.execute("UPDATE media SET version = ? WHERE number = ?", (version, number))
+def set_version(connection: Connection, number: int, version: int, *, added: int = 0) -> None:
+    """Makes `version` the scope's newest, which has so many volumes more."""
+    connection.execute("UPDATE media SET version = ?, volumes = volumes + ? WHERE number = ?", (version, added, number))
 
 
 def find_stats(connection: Connection, number: int) -> Stats:

@@ -6,6 +6,7 @@ a number that is missing, or there twice                an entry was removed or 
 a chain that ends elsewhere than its scope says         its end was removed, or written by hand
 a batch whose rows have another digest                  what was recorded of it was altered
 a batch without an entry, an entry without its batch    one of them was inserted or removed
+contents with another digest                            what a container's move changed here was altered
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from collections.abc import Iterator
 
 from mailsync.server.chain import GENESIS, Entry, Head, entry_hash
 from mailsync.server.database import Connection, Database
-from mailsync.server.sql_chain import BATCH, SITE_NUMBER, batch_payload, each_link, find_heads
+from mailsync.server.sql_chain import (
+    BATCH,
+    CONTENTS,
+    SITE_NUMBER,
+    batch_payload,
+    contents_payload,
+    each_link,
+    find_heads,
+)
 from mailsync.server.store import Flaw
 
 
@@ -42,6 +51,8 @@ def _walk(database: Database, number: int, head: Head) -> Iterator[Flaw]:
         previous, seq = stored, entry.seq
         if entry.kind == BATCH:
             yield from _batch_flaw(database, entry, told)
+        elif entry.kind == CONTENTS:
+            yield from _contents_flaw(database, entry, number)
     if (seq, previous) != (head.seq, head.hash):
         yield Flaw(head.chain, seq, f"the chain ends here, and its scope says after entry {head.seq}")
     if number != SITE_NUMBER:
@@ -68,6 +79,17 @@ def _batch_flaw(database: Database, entry: Entry, told: set[int]) -> Iterator[Fl
         yield Flaw(entry.chain, entry.seq, f"batch {entry.batch.hex()} is not recorded any more")
     elif found != said:
         yield Flaw(entry.chain, entry.seq, f"batch {entry.batch.hex()}: what was recorded of it was altered")
+
+
+def _contents_flaw(database: Database, entry: Entry, number: int) -> Iterator[Flaw]:
+    try:
+        said = json.loads(entry.payload)
+        batch = int(said["batch"])
+    except (ValueError, KeyError, TypeError):
+        yield Flaw(entry.chain, entry.seq, "what it says of its volumes cannot be read")
+        return
+    if database.read(lambda connection: contents_payload(connection, batch, number)) != said:
+        yield Flaw(entry.chain, entry.seq, "what was recorded of the volumes that moved in a container was altered")
 
 
 def _untold(database: Database, number: int, chain: str, told: set[int]) -> Iterator[Flaw]:

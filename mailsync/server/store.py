@@ -14,25 +14,13 @@ from typing import NamedTuple, Protocol
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError
-from mailsync.core.model import Repository, Scope, Volume
+from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
+from mailsync.server.access import Asker
+from mailsync.server.administration import Administration
 from mailsync.server.chain import Entry, Head
 from mailsync.wire.errors import Code
-from mailsync.wire.passwords import Kdf
 from mailsync.wire.scram import Verifier
-
-REPOSITORY_KINDS = (  # TapeTrack's types; "" is one that nobody has given yet
-    "Destruction",
-    "Disaster Recovery",
-    "Legal Hold",
-    "Library",
-    "Ordered",
-    "Rack",
-    "Scratch",
-    "Transport",
-    "Vault",
-)
-LONGEST_CUSTOMER_DESCRIPTION, LONGEST_DESCRIPTION = 40, 20  # a customer's; a media type's and a repository's
 
 
 class RequestError(MailsyncError):
@@ -48,31 +36,13 @@ class RequestError(MailsyncError):
 
 
 class Principal(NamedTuple):
-    """Who asks: the token user who logged on, and the id of the key the connection was made with."""
+    """Who asks: the user who logged on, and the id of the key the connection was made with."""
 
     user: str
     key_id: str
 
-
-class ScopeState(NamedTuple):
-    """A scope and where its life stands. `default_repository` is the target of new volumes that name none."""
-
-    scope: Scope
-    description: str
-    default_repository: str
-    epoch: bytes
-    version: int
-    floor: int
-    repositories_version: int
-    volumes: int
-
-
-class TokenUser(NamedTuple):
-    """A machine that may log on with a token. `created` and `revoked` are Unix seconds; `revoked` 0 means live."""
-
-    name: str
-    created: int
-    revoked: int
+    def __str__(self) -> str:
+        return f"{self.user}/{self.key_id}"
 
 
 class LoadRow(NamedTuple):
@@ -101,10 +71,11 @@ class Loaded(NamedTuple):
     repositories_added: tuple[tuple[Scope, str], ...]
     faults: tuple[LoadFault, ...]
     faulty: int
+    clusters_added: tuple[str, ...] = ()
 
 
 class LoadPolicy(IntEnum):
-    """What a load does about scopes and repositories that the store does not have."""
+    """What a load does about scopes, repositories and data clusters that the store does not have."""
 
     CREATE = 0
     STRICT = 1
@@ -166,6 +137,18 @@ class RunState(NamedTuple):
     audiences: tuple[str, ...] = ()
 
 
+class Moving(NamedTuple):
+    """A volume on its way, or with a date to go; `sent` is when its target last changed (Unix seconds, 0: unknown)."""
+
+    scope: Scope
+    volume: str
+    current: str
+    target: str
+    sent: int
+    move_date: str
+    container: str
+
+
 class Footing(NamedTuple):
     """Where a copy's cursor stands in its scope: `reset` when it must start over, and the scope as it is now.
 
@@ -193,48 +176,22 @@ YOURS, BUSY, DONE = "yours", "busy", "done"
 LEASE_SECONDS = 120  # longer than one attempt of the filter may take
 
 
-class Store(Protocol):
-    """Volumes by scope, their versions, the batches that changed them, and who may log on."""
+class Store(Administration, Protocol):
+    """Volumes by scope, their versions, the batches that changed them, and who may do what."""
 
-    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int) -> Page:
+    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, user: Asker) -> Page:
         """The page that follows `cursor`: at most `limit` tombstones and rows together.
 
-        Raises RequestError NO_SUCH_SCOPE.
+        Raises RequestError NO_SUCH_SCOPE, also for a scope the user may not read; FORBIDDEN for a revoked user.
         """
         ...
 
-    def footing(self, scope: Scope, cursor: Cursor) -> Footing:
-        """Whether a copy may go on from `cursor`, as `sync` would judge it. Raises RequestError NO_SUCH_SCOPE."""
+    def footing(self, scope: Scope, cursor: Cursor, user: Asker) -> Footing:
+        """Whether a copy may go on from `cursor`, as `sync` would judge it. Raises RequestError as `sync` does."""
         ...
 
     def apply(self, batch: Batch, request_hash: bytes, principal: Principal, now: int) -> Outcome:
         """What became of the batch, now or when it was first recorded (then `replayed`). Raises RequestError."""
-        ...
-
-    def scopes(self) -> tuple[ScopeState, ...]:
-        """Every scope, ascending."""
-        ...
-
-    def add_scope(
-        self,
-        scope: Scope,
-        *,
-        description: str = "",
-        repositories: Sequence[Repository] = (),
-        default_repository: str = "",
-    ) -> None:
-        """Adds a media type, its customer where that is new, and its repositories.
-
-        Raises RequestError INVALID when the scope exists, a name or text is off, or the default repository is not one.
-        """
-        ...
-
-    def repositories(self, scope: Scope) -> tuple[Repository, ...]:
-        """The scope's repositories, ascending. Raises RequestError NO_SUCH_SCOPE."""
-        ...
-
-    def add_repository(self, scope: Scope, repository: Repository) -> None:
-        """Adds a repository, or changes the one of this id. Raises RequestError NO_SUCH_SCOPE, INVALID."""
         ...
 
     def load(
@@ -251,6 +208,21 @@ class Store(Protocol):
         """Every volume, ascending, as of one moment. Raises RequestError NO_SUCH_SCOPE at once."""
         ...
 
+    def attributes(self, scope: Scope) -> tuple[tuple[int, ...], Iterator[tuple[str, Volume, dict[int, str]]]]:
+        """The numbers of the attributes that are set in the scope, and every volume with its own, as of one moment.
+
+        Raises RequestError NO_SUCH_SCOPE at once.
+        """
+        ...
+
+    def moving(self, scope: Scope | None = None) -> Iterator[Moving]:
+        """Every volume that is moving (flag M), longest first; of one scope or of all."""
+        ...
+
+    def dated(self, before: str, scope: Scope | None = None) -> Iterator[Moving]:
+        """Every volume whose move date is before a day (`2026-01-31`), oldest first; of one scope or of all."""
+        ...
+
     def delete(self, scope: Scope, volumes: Iterable[str]) -> int:
         """Deletes those of the volumes that exist, leaves a tombstone for each, and returns how many there were."""
         ...
@@ -263,24 +235,28 @@ class Store(Protocol):
         """Begins a new life (16 bytes), as after a restore from a backup: every cache starts over."""
         ...
 
-    def begin_run(self, run: bytes, holder: bytes, now: int) -> RunState:
-        """Lends a run (32 bytes) to its holder (16 random bytes of a process), or says why not."""
+    def begin_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> RunState:
+        """Lends a run (32 bytes) to its holder (16 random bytes of a process), or says why not.
+
+        Raises RequestError FORBIDDEN, as all about runs does, for a user who may write nowhere. Batches of scopes that
+        the user may not read are left out.
+        """
         ...
 
-    def renew_run(self, run: bytes, holder: bytes, now: int) -> bool:
+    def renew_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> bool:
         """Lends the run on; False when somebody else has it by now."""
         ...
 
-    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int) -> bool:
+    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int, user: Asker) -> bool:
         """Notes that an audience was answered; False when somebody else has the run by now."""
         ...
 
-    def end_run(self, run: bytes, holder: bytes, now: int) -> None:
+    def end_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
         """Notes that the run is done; nothing when somebody else has it."""
         ...
 
-    def stats(self, scope: Scope) -> Stats:
-        """The scope in figures. Raises RequestError NO_SUCH_SCOPE."""
+    def stats(self, scope: Scope, user: Asker) -> Stats:
+        """The scope in figures. Raises RequestError as `sync` does."""
         ...
 
     def heads(self) -> tuple[Head, ...]:
@@ -306,28 +282,8 @@ class Store(Protocol):
         """Every change that a batch made (to one volume when it is named), oldest first."""
         ...
 
-    def verifier(self, user: str) -> Verifier | None:
-        """What proves the user's token, None for an unknown or revoked one."""
-        ...
-
-    def profiles(self) -> tuple[Kdf, ...]:
-        """How each password is protected: users that do not exist are made to look like one of these."""
-        ...
-
-    def set_verifier(self, user: str, verifier: Verifier) -> None:
-        """Replaces what proves a user's password. Raises RequestError FORBIDDEN for a token, or nobody."""
-        ...
-
-    def tokens(self) -> tuple[TokenUser, ...]:
-        """Every token user, ascending by name."""
-        ...
-
-    def add_token(self, user: str, verifier: Verifier, now: int) -> None:
-        """Lets the user log on; one revoked before gets the new token. Raises RequestError INVALID for a live one."""
-        ...
-
-    def revoke_token(self, user: str, now: int) -> bool:
-        """Ends the user's token; False when there is no live one. Sessions already open may apply nothing more."""
+    def set_verifier(self, verifier: Verifier, principal: Principal, now: int) -> None:
+        """Replaces what proves the user's own password. Raises RequestError FORBIDDEN for a token, or nobody."""
         ...
 
     def close(self) -> None:

@@ -1,10 +1,11 @@
 """Volumes as CSV, in and out: what `server load` reads and `server export` writes (cli.md).
 
-Columns, in the order of export: customer, media, volume, then `core.fields.VOLUME_FIELDS`. A load may have any subset
-in any order, with the first three among them; empty = unset; dates are ISO. UTF-8, with or without a byte order mark;
-export ends lines with LF. Rows are read one at a time, and a row that is off is a `LoadFault` with its line in place
-of a `LoadRow`, so that all of a file's faults are found in one go. A column whose caption is nearly right is checked
-as what it was meant to be, so that faults of the first line do not hide those of the rows.
+Columns, in the order of export: customer, media, volume, then `core.fields.VOLUME_FIELDS`, then attributes such as
+`attribute_7`. A load may have any subset in any order, with the first three among them; empty = unset; dates are ISO.
+UTF-8, with or without a byte order mark; export ends lines with LF. Rows are read one at a time, and a row that is off
+is a `LoadFault` with its line in place of a `LoadRow`, so that all of a file's faults are found in one go. A column
+whose caption is nearly right is checked as what it was meant to be, so that faults of the first line do not hide those
+of the rows.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES, KEY_FIELDS
+from mailsync.core.fields import FIELD_NAMES, KEY_FIELDS
 from mailsync.core.model import VOLUME, Scope, Volume, parse_scope
-from mailsync.server.rules import value_fault
+from mailsync.server.rules import ATTRIBUTE, LAST_ATTRIBUTE, attribute_number, field_named, value_fault
 from mailsync.server.store import LoadFault, LoadRow
 
 HEADER = (*KEY_FIELDS, *FIELD_NAMES)
@@ -62,18 +63,32 @@ def read_volumes(lines: Iterable[str]) -> Reading:
         return _unreadable(form)
     columns = tuple(map(_meant, captions))
     faults = tuple(LoadFault(1, text) for text in _caption_faults(captions, columns))
-    fields = tuple(dict.fromkeys(name for name in columns if name in FIELD_BY_NAME))
+    fields = tuple(dict.fromkeys(name for name in columns if field_named(name)))
     return Reading(fields, _rows(lines, reader.line_num, _RowReader(columns, fields)), faults)
 
 
 def write_volumes(scope: Scope, volumes: Iterable[tuple[str, Volume]]) -> Iterator[str]:
     """The lines of an export: the captions, then one line per volume, in the order given."""
+    return _written(HEADER, ((*scope, name, *volume) for name, volume in volumes))
+
+
+def write_attributes(
+    scope: Scope, numbers: Sequence[int], volumes: Iterable[tuple[str, Volume, Mapping[int, str]]]
+) -> Iterator[str]:
+    """The same with a column for each of the attributes."""
+    captions = (*HEADER, *(f"{ATTRIBUTE}{number}" for number in numbers))
+    rows = (
+        (*scope, name, *volume, *(attributes.get(number, "") for number in numbers))
+        for name, volume, attributes in volumes
+    )
+    return _written(captions, rows)
+
+
+def _written(captions: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     line = _Line()
     writer = csv.writer(line, lineterminator="\n")
-    writer.writerow(HEADER)
-    yield line.text
-    for name, volume in volumes:
-        writer.writerow((*scope, name, *volume))
+    for row in chain((captions,), rows):
+        writer.writerow(row)
         yield line.text
 
 
@@ -100,9 +115,11 @@ def _cut(captions: tuple[str, ...]) -> str:
 
 def _meant(caption: str) -> str:
     """The column that a caption names, or nearly names; empty for one that is like none."""
-    if caption in HEADER:
+    if caption in HEADER or attribute_number(caption):
         return caption
     plain = "_".join(caption.casefold().split())
+    if attribute_number(plain):
+        return plain
     return next(iter(difflib.get_close_matches(plain, HEADER, n=1, cutoff=0.8)), "")
 
 
@@ -118,7 +135,7 @@ def _caption_faults(captions: tuple[str, ...], columns: tuple[str, ...]) -> Iter
         elif caption in columns[: position - 1]:
             yield f"column {position}: {caption!r} is there twice"
     if missing or not all(columns):
-        yield f"known columns are: {', '.join(HEADER)}"
+        yield f"known columns are: {', '.join(HEADER)}, and {ATTRIBUTE}1 to {ATTRIBUTE}{LAST_ATTRIBUTE}"
 
 
 def _rows(lines: Iterator[str], before: int, read: _RowReader) -> Iterator[LoadRow | LoadFault]:
@@ -144,7 +161,7 @@ class _RowReader:
         self._width = len(columns)
         self._more = [_STAND_INS[name] for name in lacking]
         self._order = [(*columns, *lacking).index(name) for name in (*KEY_FIELDS, *fields)]
-        self._fields = [FIELD_BY_NAME[name] for name in fields]
+        self._fields = [field for name in fields if (field := field_named(name))]
         self._scopes: dict[str, Scope | None] = {}
 
     def __call__(self, cells: list[str], line: int) -> LoadRow | LoadFault:

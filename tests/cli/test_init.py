@@ -11,6 +11,7 @@ from mailsync.core.model import Scope
 from mailsync.mail.headers import HeaderLimits, scan_headers
 from mailsync.mail.loop import OwnMarks
 from mailsync.mail.verdict import Action, Envelope, judge
+from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.sqlite import SqliteStore
 
 KEYS = ("config", "recipient", "sender", "route", "definition", "scope", "outbox")
@@ -67,7 +68,7 @@ def test_the_token_is_in_no_file(made):
 def test_the_store_has_scope_repositories_and_login(made):
     with SqliteStore(Path(made["config"]).parent / "state/server.db") as store:
         scope = Scope("US01", "LTO")
-        assert [(state.scope, state.default_repository) for state in store.scopes()] == [(scope, "LIBR")]
+        assert [(state.scope, state.default_repository) for state in store.scopes(ADMINISTRATOR)] == [(scope, "LIBR")]
         kinds = [(repository.id, repository.kind) for repository in store.repositories(scope)]
         assert kinds == [("LIBR", "Library"), ("OFFS", "Vault"), ("RACK", "Rack")]
         assert [user.name for user in store.tokens()] == ["filter"]

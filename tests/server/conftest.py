@@ -14,6 +14,7 @@ from sites import free_port as find_port
 
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
+from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.admission import Limits
 from mailsync.server.ring import RingFile
 from mailsync.server.store import LoadRow, Principal, Store
@@ -94,7 +95,7 @@ def store(store_url: str) -> Iterator[Store]:
 def library(store: Store) -> Store:
     """A store with one scope, three repositories, a token user, and volumes A1 to A9, settled in LIBR."""
     store.add_scope(SCOPE, repositories=REPOSITORIES, default_repository="LIBR")
-    store.add_token(WHO.user, make_verifier(TOKEN, b"s" * 16), 1)
+    store.add_token(WHO.user, make_verifier(TOKEN, b"s" * 16), 1, grants=(("*", Access.WRITE),))
     store.load(("repository",), [LoadRow(SCOPE, f"A{number}", ("LIBR",), 0) for number in range(1, 10)])
     return store
 
@@ -104,7 +105,7 @@ def make_batch(library: Store) -> Callable[..., Batch]:
     """Makes a batch of operations against the library as it stands, unless it is told otherwise."""
 
     def make(*operations: Operation, **changes: object) -> Batch:
-        at = library.scopes()[0]
+        at = library.scopes(ADMINISTRATOR)[0]
         batch = Batch(
             id=b"batch-0000000001",
             run=b"r" * 32,

@@ -114,13 +114,13 @@ def test_health_is_that_of_the_store(site, measured):
     answer, text = get(measured, "/healthz")
     assert (answer.status, text) == (200, "ok\n")
     database = sqlite3.connect(site.folder / "state" / "server.db", isolation_level=None)
-    database.execute("ALTER TABLE tokens RENAME TO hidden")
+    database.execute("ALTER TABLE users RENAME TO hidden")
     answer, text = get(measured, "/healthz")
     assert (answer.status, text) == (503, "the store does not answer\n")
     assert series(get(measured, "/metrics")[1])["mailsync_store_up",] == 0
     with pytest.raises(MailsyncError, match="no room for another connection"):
         site.link(measured)
-    database.execute("ALTER TABLE hidden RENAME TO tokens")
+    database.execute("ALTER TABLE hidden RENAME TO users")
     database.close()
     assert get(measured, "/healthz")[0].status == 200
     measured.send_signal(signal.SIGTERM)

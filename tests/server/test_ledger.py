@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from mailsync.core.model import Repository, RepositoryId
+from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.chain import GENESIS, SITE, Entry, entry_hash
 from mailsync.server.store import LEASE_SECONDS, LoadRow
 from mailsync.wire.scram import make_verifier
@@ -132,51 +133,52 @@ def test_a_replayed_batch_is_answered_with_the_head_it_had(library, who, make_ba
 
 class TestRuns:
     def test_a_run_is_lent_to_one_at_a_time(self, library):
-        assert library.begin_run(RUN, ONE, 100).state == "yours"
-        assert library.begin_run(RUN, TWO, 100).state == "busy"
-        assert library.begin_run(RUN, ONE, 101).state == "yours"
-        assert library.begin_run(OTHER_RUN, TWO, 100).state == "yours"
+        assert library.begin_run(RUN, ONE, 100, ADMINISTRATOR).state == "yours"
+        assert library.begin_run(RUN, TWO, 100, ADMINISTRATOR).state == "busy"
+        assert library.begin_run(RUN, ONE, 101, ADMINISTRATOR).state == "yours"
+        assert library.begin_run(OTHER_RUN, TWO, 100, ADMINISTRATOR).state == "yours"
 
     def test_a_run_whose_holder_was_not_heard_of_goes_to_the_next(self, library):
-        library.begin_run(RUN, ONE, 100)
-        assert library.begin_run(RUN, TWO, 100 + LEASE_SECONDS - 1).state == "busy"
-        assert library.begin_run(RUN, TWO, 100 + LEASE_SECONDS).state == "yours"
-        assert not library.renew_run(RUN, ONE, 100 + LEASE_SECONDS)
-        assert not library.mark_replied(RUN, ONE, "operator", 100 + LEASE_SECONDS)
+        library.begin_run(RUN, ONE, 100, ADMINISTRATOR)
+        assert library.begin_run(RUN, TWO, 100 + LEASE_SECONDS - 1, ADMINISTRATOR).state == "busy"
+        assert library.begin_run(RUN, TWO, 100 + LEASE_SECONDS, ADMINISTRATOR).state == "yours"
+        assert not library.renew_run(RUN, ONE, 100 + LEASE_SECONDS, ADMINISTRATOR)
+        assert not library.mark_replied(RUN, ONE, "operator", 100 + LEASE_SECONDS, ADMINISTRATOR)
 
     def test_renewing_lends_it_on(self, library):
-        library.begin_run(RUN, ONE, 100)
-        assert library.renew_run(RUN, ONE, 200)
-        assert library.begin_run(RUN, TWO, 200 + LEASE_SECONDS - 1).state == "busy"
+        library.begin_run(RUN, ONE, 100, ADMINISTRATOR)
+        assert library.renew_run(RUN, ONE, 200, ADMINISTRATOR)
+        assert library.begin_run(RUN, TWO, 200 + LEASE_SECONDS - 1, ADMINISTRATOR).state == "busy"
 
     def test_whoever_goes_on_learns_what_was_done(self, library, who, scope, make_batch, move):
-        library.begin_run(RUN, ONE, 100)
+        library.begin_run(RUN, ONE, 100, ADMINISTRATOR)
         batch = make_batch(move("A1", "OFFS"), run=RUN)
         library.apply(batch, HASH, who, 100)
-        assert library.mark_replied(RUN, ONE, "operator", 101)
-        assert library.mark_replied(RUN, ONE, "operator", 102)
-        state = library.begin_run(RUN, TWO, 300)
+        assert library.mark_replied(RUN, ONE, "operator", 101, ADMINISTRATOR)
+        assert library.mark_replied(RUN, ONE, "operator", 102, ADMINISTRATOR)
+        state = library.begin_run(RUN, TWO, 300, ADMINISTRATOR)
         assert state == ("yours", ((scope, batch.id),), ("operator",))
 
     def test_a_run_that_is_done_is_nobodys(self, library):
-        library.begin_run(RUN, ONE, 100)
-        library.end_run(RUN, TWO, 101)  # not its holder
-        assert library.begin_run(RUN, TWO, 101).state == "busy"
-        library.end_run(RUN, ONE, 101)
-        assert library.begin_run(RUN, ONE, 102).state == "done"
-        assert library.begin_run(RUN, TWO, 999).state == "done"
-        assert not library.renew_run(RUN, ONE, 103)
+        library.begin_run(RUN, ONE, 100, ADMINISTRATOR)
+        library.end_run(RUN, TWO, 101, ADMINISTRATOR)  # not its holder
+        assert library.begin_run(RUN, TWO, 101, ADMINISTRATOR).state == "busy"
+        library.end_run(RUN, ONE, 101, ADMINISTRATOR)
+        assert library.begin_run(RUN, ONE, 102, ADMINISTRATOR).state == "done"
+        assert library.begin_run(RUN, TWO, 999, ADMINISTRATOR).state == "done"
+        assert not library.renew_run(RUN, ONE, 103, ADMINISTRATOR)
 
 
 def test_a_scope_in_figures(library, scope, who, make_batch, move):
     library.apply(make_batch(move("A1", "OFFS"), move("A2", description="dog")), HASH, who, 5)
-    stats = library.stats(scope)
+    stats = library.stats(scope, ADMINISTRATOR)
     assert (stats.volumes, stats.repositories, stats.flags) == (9, (("LIBR", 8), ("OFFS", 1)), (("M", 1),))
     library.apply(make_batch(move("A3", description="0123456789"), id=b"x" * 16), b"i" * 32, who, 6)
-    assert library.stats(scope).bytes == stats.bytes + 10
+    assert library.stats(scope, ADMINISTRATOR).bytes == stats.bytes + 10
 
 
 def test_a_token_made_is_in_the_sites_chain(store):
-    store.add_token("filter", make_verifier(b"t" * 32, b"s" * 16), 1)
+    store.add_token("filter", make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
     ((entry, _),) = store.chain(SITE)
-    assert (entry.kind, json.loads(entry.payload), entry.principal) == ("token added", {"user": "filter"}, "admin")
+    said = {"user": "filter", "email": "", "grants": ["*:write"]}
+    assert (entry.kind, json.loads(entry.payload), entry.principal) == ("token added", said, "admin")

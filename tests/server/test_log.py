@@ -12,6 +12,7 @@ from listening import KEY, RING, TOKEN
 from mailsync.client.failures import ServerError
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import MailsyncError, TemporaryError
+from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.log import Form, Log
 from mailsync.server.store import LoadRow
 from mailsync.wire.batches import encode_apply
@@ -76,7 +77,7 @@ def test_a_fault_is_told_by_kind_and_place_and_never_by_its_words():
 def conversations(served, library, make_batch, move, monkeypatch) -> None:
     """Everything that is logged: a good session, every refusal, a store that fails, a fault that quotes a row."""
     with served.link() as link:
-        (page,) = link.sync(library.scopes()[0].scope, Cursor(), 0)
+        (page,) = link.sync(library.scopes(ADMINISTRATOR)[0].scope, Cursor(), 0)
         assert any(DESCRIPTION in row for row in page.rows)
         link.apply(encode_apply(make_batch(move("A2", description=DESCRIPTION + " 2"))))
         with pytest.raises(MailsyncError):
@@ -99,7 +100,7 @@ def conversations(served, library, make_batch, move, monkeypatch) -> None:
 
             patched.setattr(library, "sync", fail)
             with pytest.raises(ServerError):
-                list(link.sync(library.scopes()[0].scope, Cursor(), 0))
+                list(link.sync(library.scopes(ADMINISTRATOR)[0].scope, Cursor(), 0))
 
 
 def test_no_key_token_or_text_of_a_volume_is_ever_in_the_log(  # noqa: PLR0917 - fixtures

@@ -10,6 +10,7 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.identity import batch_id, run_id
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
+from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal, RequestError
 from mailsync.wire.errors import Code
@@ -50,7 +51,7 @@ def test_an_older_report_is_recorded_as_overtaken_and_changes_nothing(library, w
 
 
 def test_a_plan_made_before_the_last_report_was_applied_is_stale_and_not_recorded(library, who, scope, report):
-    base = library.scopes()[0].version
+    base = library.scopes(ADMINISTRATOR)[0].version
     library.apply(report(1, 100, "OFFS"), HASH, who, 5)
     with pytest.raises(RequestError) as caught:
         library.apply(report(2, 200, "RACK", base=base), HASH, who, 6)
@@ -73,7 +74,7 @@ def test_one_that_was_overtaken_overtakes_nobody(library, who, report):
 
 @pytest.mark.parametrize("source", ["", "weekly/other-csv"])
 def test_other_sources_and_those_that_list_events_are_in_no_order(library, who, scope, report, source):
-    base = library.scopes()[0].version
+    base = library.scopes(ADMINISTRATOR)[0].version
     library.apply(report(1, 200, "OFFS"), HASH, who, 5)
     outcome = library.apply(report(2, 100, "RACK", source=source, base=base), HASH, who, 6)
     assert not outcome.overtaken
@@ -99,7 +100,7 @@ def test_however_mails_are_delayed_and_tried_again_the_newest_report_has_the_las
     who = Principal("filter", "site")
     with SqliteStore(tmp_path_factory.mktemp("order") / "server.db") as store:
         store.add_scope(SCOPE)
-        store.add_token(who.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+        store.add_token(who.user, make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
         store.load(("repository",), [LoadRow(SCOPE, "A1", ("LIBR",), 0)])
         for place in PLACES:
             store.load(("repository",), [LoadRow(SCOPE, f"B{place}", (place,), 0)])
@@ -132,8 +133,8 @@ def test_however_mails_are_delayed_and_tried_again_the_newest_report_has_the_las
 
 def planned(store, scope, number, place):
     """The batch of a mail, made against the store as it is now."""
-    at = store.scopes()[0]
-    now = store.sync(scope, Cursor(), 0, 100)
+    at = store.scopes(ADMINISTRATOR)[0]
+    now = store.sync(scope, Cursor(), 0, 100, ADMINISTRATOR)
     (row,) = [row for row in now.rows if row[0] == "A1"]
     run = run_id("nightly", (bytes([number]),))
     operations = () if row[2] == place else (Operation(Change.UPDATE, "A1", ("repository",), (place,), 0, 1, 2),)

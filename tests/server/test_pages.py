@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailsync.core.cursor import Cursor
+from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.pages import PageCache
 from mailsync.server.store import LoadRow
 from mailsync.wire import limits
@@ -22,7 +23,8 @@ class Copy:
 
     def step(self, rows=3):
         """One page further; True while there are more."""
-        step = self.pages.step(self.store, Sync(self.scope, self.cursor, self.repositories, rows), Method.DEFLATE)
+        asked = Sync(self.scope, self.cursor, self.repositories, rows)
+        step = self.pages.step(self.store, asked, Method.DEFLATE, "filter")
         page = decode_page(inflate(*step.packed))
         assert (page.cursor, page.more, page.repositories_version) == step[2:]
         self.rows = {} if page.reset else self.rows
@@ -121,7 +123,7 @@ def test_nothing_of_another_life_is_given(copy, pages, library, scope):
 def test_a_changed_table_of_repositories_travels(copy, library, scope):
     one = copy().follow()
     library.add_repository(scope, library.repositories(scope)[0]._replace(description="Elsewhere"))
-    assert one.follow().repositories == library.scopes()[0].repositories_version
+    assert one.follow().repositories == library.scopes(ADMINISTRATOR)[0].repositories_version
     assert copy().follow().repositories == one.repositories
 
 

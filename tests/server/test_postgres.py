@@ -12,6 +12,7 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.errors import TemporaryError, UsageError
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
+from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.postgres import ATTEMPTS
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal
@@ -27,12 +28,12 @@ PLACES = tuple(Repository(RepositoryId(name), name) for name in ("LIBR", "OFFS")
 
 def fill(store, volumes=9):
     store.add_scope(SCOPE, repositories=PLACES, default_repository="LIBR")
-    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
     store.load(("repository",), [LoadRow(SCOPE, f"A{number}", ("LIBR",), 0) for number in range(1, volumes + 1)])
 
 
 def batch_of(store, number, *names, place="OFFS"):
-    at = store.scopes()[0]
+    at = store.scopes(ADMINISTRATOR)[0]
     moves = tuple(Operation(Change.UPDATE, name, ("repository",), (place,), 0, 1, 1) for name in names)
     name = number.to_bytes(16, "big")
     return Batch(name, name * 2, b"p" * 32, SCOPE, at.epoch, at.version, "", 1, (("mail", "a.csv"),), moves)
@@ -108,7 +109,7 @@ def test_a_reader_beside_four_writing_servers_misses_no_version(url):
     with open_url(url) as store:
 
         def follow(cursor):
-            page = store.sync(SCOPE, cursor, 0, 7)
+            page = store.sync(SCOPE, cursor, 0, 7, ADMINISTRATOR)
             rows.update({row[0]: row[1:] for row in page.rows})
             return page.cursor
 
@@ -121,11 +122,12 @@ def test_a_reader_beside_four_writing_servers_misses_no_version(url):
         for writer in writers:
             writer.join()
         assert troubles == []
-        while cursor.since != store.scopes()[0].version or cursor.snap:
+        while cursor.since != store.scopes(ADMINISTRATOR)[0].version or cursor.snap:
             cursor = follow(cursor)
         assert rows == {name: tuple(volume) for name, volume in store.export(SCOPE)}
         assert len(store.batches(SCOPE)) == 100
-        assert store.scopes()[0].version > 40  # something was written, and each change has a version of its own
+        # Something was written, and each change has a version of its own.
+        assert store.scopes(ADMINISTRATOR)[0].version > 40
 
 
 def test_two_servers_that_make_the_tables_at_once_make_one_store(cluster, url):
@@ -146,8 +148,8 @@ def test_a_lost_connection_is_told_once_and_made_again(cluster, url):
         fill(store)
         cluster.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         with pytest.raises(TemporaryError, match="terminating connection"):
-            store.scopes()
-        assert store.scopes()[0].volumes == 9
+            store.scopes(ADMINISTRATOR)
+        assert store.scopes(ADMINISTRATOR)[0].volumes == 9
 
 
 def test_a_server_that_is_away_is_told_without_the_password(free_port):
@@ -169,21 +171,23 @@ def test_a_promoted_replica_that_lost_commits_begins_a_new_epoch(make_cluster):
     first = make_cluster()
     with open_url(first.url) as store:
         fill(store)
-        before = store.sync(SCOPE, Cursor(), 0, 100).cursor
+        before = store.sync(SCOPE, Cursor(), 0, 100, ADMINISTRATOR).cursor
     second = make_cluster(first)  # a replica of this moment
     with open_url(first.url) as store:
         store.apply(batch_of(store, 1, "A1"), b"h" * 32, WHO, 5)
-        ahead = store.sync(SCOPE, before, 0, 100).cursor
+        ahead = store.sync(SCOPE, before, 0, 100, ADMINISTRATOR).cursor
     first.stop()
 
     with open_url(second.url) as store:
-        page = store.sync(SCOPE, ahead, 0, 100)
+        page = store.sync(SCOPE, ahead, 0, 100, ADMINISTRATOR)
         assert page.reset
         assert page.cursor.epoch != ahead.epoch
         assert {row[0]: row[2] for row in page.rows}["A1"] == "LIBR"
         again = page.cursor
     with open_url(second.url) as store:
-        assert not store.sync(SCOPE, again, 0, 100).reset, "the epoch changes once, not with every connection"
+        assert not store.sync(SCOPE, again, 0, 100, ADMINISTRATOR).reset, (
+            "the epoch changes once, not with every connection"
+        )
 
 
 def test_a_store_moved_from_sqlite_has_everything_but_the_epoch(url, tmp_path):
@@ -199,7 +203,7 @@ def test_a_store_moved_from_sqlite_has_everything_but_the_epoch(url, tmp_path):
         assert list(new.ledger(SCOPE)) == list(old.ledger(SCOPE))
         assert new.tokens() == old.tokens()
         assert new.repositories(SCOPE) == old.repositories(SCOPE)
-        assert new.scopes()[0] == old.scopes()[0]._replace(epoch=b"e" * 16)
+        assert new.scopes(ADMINISTRATOR)[0] == old.scopes(ADMINISTRATOR)[0]._replace(epoch=b"e" * 16)
         assert ("volumes", 8) in told
         assert new.apply(batch, b"h" * 32, WHO, 6) == first._replace(replayed=True)
         assert new.apply(batch_of(new, 2, "A3"), b"i" * 32, WHO, 6).last == first.last + 2
@@ -211,7 +215,7 @@ def test_a_store_is_not_moved_over_another(url, tmp_path):
         fill(new)
         with pytest.raises(UsageError, match="the target has scopes or users already"):
             old.copy_to(new, b"e" * 16, told=print)
-        assert new.scopes()[0].volumes == 9
+        assert new.scopes(ADMINISTRATOR)[0].volumes == 9
 
 
 def test_the_server_serves_from_postgresql_and_the_command_moves_a_store_there(site, url):

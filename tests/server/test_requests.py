@@ -10,12 +10,16 @@ from listening import ended
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import RefusedError
 from mailsync.core.model import Scope
+from mailsync.server.access import Access
 from mailsync.server.store import LoadRow
 from mailsync.wire.batches import encode_apply
 from mailsync.wire.errors import Code
 from mailsync.wire.events import ErrorReceived, OutcomeReceived, PageReceived, PingAsked
+from mailsync.wire.keys import Token
 from mailsync.wire.messages import Sync
+from mailsync.wire.scram import make_verifier
 
+GUEST = Token("guest", b"g" * 32)
 RUN, ME, OTHER = b"r" * 32, b"m" * 16, b"o" * 16
 
 
@@ -58,9 +62,35 @@ def test_after_its_token_is_revoked_a_user_is_told_nothing_more(serve, library, 
     with serve().link() as link:
         list(link.scopes())
         library.revoke_token("filter", 2)
-        for ask in (lambda: list(link.scopes()), lambda: link.stats(scope), lambda: link.begin_run(RUN, ME)):
-            with pytest.raises(RefusedError, match="may not read"):
+        asks = (
+            lambda: list(link.scopes()),
+            lambda: link.stats(scope),
+            lambda: list(link.sync(scope, Cursor(), 0)),
+            lambda: link.begin_run(RUN, ME),
+        )
+        for ask in asks:
+            with pytest.raises(RefusedError, match="filter may not"):
                 ask()
+
+
+def test_a_user_is_told_of_the_scopes_it_was_granted_and_of_no_others(serve, library, scope):
+    other = Scope("DE01", "LTO")
+    library.add_scope(other)
+    library.load(("repository",), [LoadRow(other, "B1", ("LIBR",), 0)])
+    library.add_token("guest", make_verifier(GUEST.secret, b"g" * 16), 1, grants=(("DE*", Access.READ),))
+    served = serve()
+    with served.link() as link:
+        assert len(list(link.scopes())) == 2
+        assert sum(len(page.rows) for page in link.sync(scope, Cursor(), 0)) == 9
+    with served.link(token=GUEST) as link:
+        assert [one.scope for one in link.scopes()] == [other]
+        assert link.stats(other).volumes == 1
+        assert sum(len(page.rows) for page in link.sync(other, Cursor(), 0)) == 1
+        for ask in (lambda: link.stats(scope), lambda: list(link.sync(scope, Cursor(), 0))):
+            with pytest.raises(RefusedError, match="no scope"):
+                ask()
+        with pytest.raises(RefusedError, match="may not write"):
+            link.begin_run(RUN, ME)
 
 
 def test_a_sync_that_was_given_up_ends_and_what_was_asked_behind_it_is_answered(serve, talk, scope, make_batch, move):

@@ -98,7 +98,7 @@ def test_a_missing_file_a_faulty_caption_and_an_unknown_scope_are_told(site):
 def test_a_token_made_while_the_server_runs_logs_on_until_it_is_revoked(site):
     path = site.folder / "keys" / "second.token"
     with site.running() as process:
-        site.server("token", "add", "second", "--out", str(path))
+        site.server("token", "add", "second", "--grant", "US*:write", "--out", str(path))
         assert path.stat().st_mode & 0o777 == 0o600
         with site.link(process, token="second.token") as link:
             assert list(link.sync(SCOPE, Cursor(), 0))
@@ -141,7 +141,14 @@ def test_scopes_and_repositories_are_added_and_listed(site):
     listed = json.loads(site.server("scope", "list", "--json"))["scopes"]
     assert [(one["scope"], one["default_repository"]) for one in listed] == [("US01.LTO", "LIBR"), ("US02.LTO", "HOME")]
     listed = json.loads(site.server("repository", "list", "US02.LTO", "--json"))["repositories"]
-    assert listed[1] == {"id": "VLT", "description": "Far away", "type": "Vault", "offsite": True}
+    assert listed[1] == {
+        "id": "VLT",
+        "description": "Far away",
+        "type": "Vault",
+        "offsite": True,
+        "next": "",
+        "volumes": 0,
+    }
     assert "it is there already" in site.server("scope", "add", "US02.LTO", status=1)
     assert "US02.LTO" in site.server("scope", "list")
     assert "Far away" in site.server("repository", "list", "US02.LTO")

@@ -7,6 +7,7 @@ import pytest
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.core.outcome import Change, Operation, Result, RowResult
+from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.store import LoadFault, LoadPolicy, LoadRow, RequestError
 from mailsync.wire import limits
 from mailsync.wire.errors import Code
@@ -29,7 +30,7 @@ def refused(code, call, *arguments, **named):
 
 def followed(store, scope):
     """The cursor of a copy that has everything there is now."""
-    return store.sync(scope, Cursor(), 0, limits.PAGE_ROWS).cursor
+    return store.sync(scope, Cursor(), 0, limits.PAGE_ROWS, ADMINISTRATOR).cursor
 
 
 class TestApply:
@@ -39,16 +40,16 @@ class TestApply:
         outcome = library.apply(batch, HASH, who, 5)
         assert [result.result for result in outcome.results] == [Result.OK, Result.UNCHANGED, Result.OK]
         assert (outcome.first, outcome.last, outcome.replayed) == (10, 11, False)
-        page = library.sync(scope, cursor, 0, 100)
+        page = library.sync(scope, cursor, 0, 100, ADMINISTRATOR)
         assert [row[0] for row in page.rows] == ["A2", "A3"]
         assert page.cursor.since == 11
 
     def test_a_batch_sent_twice_is_answered_from_the_record(self, library, who, scope, make_batch, move):
         batch = make_batch(move("A1", "OFFS"), move("A1", "LIBR"), move("ZZ", "OFFS"))
         first = library.apply(batch, HASH, who, 5)
-        before = (library.scopes(), volumes(library, scope), list(library.ledger(scope)))
+        before = (library.scopes(ADMINISTRATOR), volumes(library, scope), list(library.ledger(scope)))
         assert library.apply(batch, HASH, who, 6) == first._replace(replayed=True)
-        assert (library.scopes(), volumes(library, scope), list(library.ledger(scope))) == before
+        assert (library.scopes(ADMINISTRATOR), volumes(library, scope), list(library.ledger(scope))) == before
 
     def test_an_empty_batch_is_recorded_and_changes_no_version(self, library, who, scope, make_batch):
         outcome = library.apply(make_batch(), HASH, who, 5)
@@ -120,7 +121,7 @@ class TestApply:
         assert outcome.results[0].result is Result.CONFLICT
         later = make_batch(create, id=b"batch-0000000002")
         assert library.apply(later, OTHER, who, 6).results == (RowResult(Result.OK),)
-        page = library.sync(scope, cursor, 0, 100)
+        page = library.sync(scope, cursor, 0, 100, ADMINISTRATOR)
         assert (page.tombstones, [row[0] for row in page.rows]) == ((), ["A1"])
 
     def test_a_revoked_user_applies_nothing(self, library, who, scope, make_batch, move):
@@ -180,7 +181,7 @@ class TestSync:
     def test_a_snapshot_of_many_pages_is_the_whole_scope(self, library, scope):
         cursor, rows, pages, more = Cursor(), [], 0, True
         while more:
-            page = library.sync(scope, cursor, 1, 4)
+            page = library.sync(scope, cursor, 1, 4, ADMINISTRATOR)
             assert page.reset is (pages == 0)
             rows += page.rows
             cursor, more, pages = page.cursor, page.more, pages + 1
@@ -193,75 +194,78 @@ class TestSync:
     ):
         cursor = followed(library, scope)
         library.apply(make_batch(move("A9", "OFFS"), move("A1", "OFFS"), move("A5", "OFFS")), HASH, who, 5)
-        page = library.sync(scope, cursor, 1, 2)
+        page = library.sync(scope, cursor, 1, 2, ADMINISTRATOR)
         assert ([row[0] for row in page.rows], page.more, page.cursor.since) == (["A1", "A9"], True, 11)
 
     def test_nothing_new_is_an_empty_page(self, library, scope):
         cursor = followed(library, scope)
-        known = library.scopes()[0].repositories_version
-        page = library.sync(scope, cursor, known, 4)
+        known = library.scopes(ADMINISTRATOR)[0].repositories_version
+        page = library.sync(scope, cursor, known, 4, ADMINISTRATOR)
         assert page == (False, False, cursor, (), (), known, None, ())
         assert (cursor.since, cursor.snap, cursor.done, cursor.at) == (9, 0, 9, 9)
 
     def test_a_description_comes_only_to_a_copy_that_does_not_have_it(self, library, who, scope, make_batch, move):
         cursor = followed(library, scope)
         library.apply(make_batch(move("A1", description="dog"), move("A2", "OFFS")), HASH, who, 5)
-        page = library.sync(scope, cursor, 0, 100)
+        page = library.sync(scope, cursor, 0, 100, ADMINISTRATOR)
         assert [row[:2] for row in page.rows] == [("A1", "dog"), ("A2", "")]
         assert page.texts_kept == ("A2",)
         library.apply(make_batch(move("A1", "OFFS"), id=b"x" * 16), OTHER, who, 6)
-        later = library.sync(scope, page.cursor, 0, 100)
+        later = library.sync(scope, page.cursor, 0, 100, ADMINISTRATOR)
         assert ([row[:3] for row in later.rows], later.texts_kept) == ([("A1", "", "OFFS")], ("A1",))
         # A copy that was never complete since has none of the texts, however far it came.
-        again = library.sync(scope, cursor, 0, 100)
+        again = library.sync(scope, cursor, 0, 100, ADMINISTRATOR)
         assert ([row[:2] for row in again.rows], again.texts_kept) == ([("A1", "dog"), ("A2", "")], ("A2",))
 
     def test_a_page_in_the_middle_does_not_count_as_having_the_texts(self, library, who, scope, make_batch, move):
         cursor = followed(library, scope)
         library.apply(make_batch(move("A1", description="dog"), move("A2", description="cat")), HASH, who, 5)
-        first = library.sync(scope, cursor, 0, 1)
+        first = library.sync(scope, cursor, 0, 1, ADMINISTRATOR)
         assert (first.more, first.cursor.done) == (True, 9)
         library.apply(make_batch(move("A1", "OFFS"), id=b"x" * 16), OTHER, who, 6)
-        assert [row[:2] for row in library.sync(scope, first.cursor, 0, 9).rows] == [("A1", "dog"), ("A2", "cat")]
+        assert [row[:2] for row in library.sync(scope, first.cursor, 0, 9, ADMINISTRATOR).rows] == [
+            ("A1", "dog"),
+            ("A2", "cat"),
+        ]
 
     def test_a_copy_of_another_history_of_the_same_epoch_starts_over(self, library, who, scope, make_batch, move):
         cursor = followed(library, scope)
-        assert library.sync(scope, cursor._replace(mark=b"x" * 8), 0, 100).reset
-        assert library.sync(scope, cursor._replace(mark=b""), 0, 100).reset
-        assert library.sync(scope, cursor._replace(at=10), 0, 100).reset
-        assert library.sync(scope, cursor._replace(at=8), 0, 100).reset
+        assert library.sync(scope, cursor._replace(mark=b"x" * 8), 0, 100, ADMINISTRATOR).reset
+        assert library.sync(scope, cursor._replace(mark=b""), 0, 100, ADMINISTRATOR).reset
+        assert library.sync(scope, cursor._replace(at=10), 0, 100, ADMINISTRATOR).reset
+        assert library.sync(scope, cursor._replace(at=8), 0, 100, ADMINISTRATOR).reset
         library.apply(make_batch(move("A1", "OFFS")), HASH, who, 5)
-        assert not library.sync(scope, cursor, 0, 100).reset
-        assert library.sync(scope, cursor._replace(since=10, at=10), 0, 100).reset
+        assert not library.sync(scope, cursor, 0, 100, ADMINISTRATOR).reset
+        assert library.sync(scope, cursor._replace(since=10, at=10), 0, 100, ADMINISTRATOR).reset
 
     def test_tombstones_count_towards_the_page_like_rows(self, library, who, scope, make_batch, move):
         cursor = followed(library, scope)
         library.delete(scope, ["A1", "A2"])
         library.apply(make_batch(move("A3", "OFFS")), HASH, who, 5)
-        page = library.sync(scope, cursor, 0, 2)
+        page = library.sync(scope, cursor, 0, 2, ADMINISTRATOR)
         assert (page.tombstones, page.rows, page.more) == (("A1", "A2"), (), True)
-        page = library.sync(scope, page.cursor, 0, 2)
+        page = library.sync(scope, page.cursor, 0, 2, ADMINISTRATOR)
         assert (page.tombstones, [row[0] for row in page.rows], page.more) == ((), ["A3"], False)
 
     def test_a_snapshot_hears_of_what_is_deleted_while_it_runs_and_of_nothing_before(self, library, scope):
         library.delete(scope, ["A1"])
-        page = library.sync(scope, Cursor(), 0, 4)
+        page = library.sync(scope, Cursor(), 0, 4, ADMINISTRATOR)
         library.delete(scope, ["A2"])
-        rest = library.sync(scope, page.cursor, 0, 100)
+        rest = library.sync(scope, page.cursor, 0, 100, ADMINISTRATOR)
         assert (page.tombstones, rest.tombstones, rest.reset) == ((), ("A2",), False)
 
     def test_a_running_snapshot_goes_on_after_older_tombstones_expired(self, library, scope):
         library.delete(scope, ["A1"])
-        page = library.sync(scope, Cursor(), 0, 4)
+        page = library.sync(scope, Cursor(), 0, 4, ADMINISTRATOR)
         library.expire(scope, 10)
-        assert not library.sync(scope, page.cursor, 0, 4).reset
+        assert not library.sync(scope, page.cursor, 0, 4, ADMINISTRATOR).reset
 
     @pytest.mark.parametrize(
         "change",
         [{"epoch": b"x" * 16}, {"since": 10}, {"since": 3, "snap": 10}, {"since": limits.VERSION}, {"epoch": b""}],
     )
     def test_a_cursor_of_another_life_or_from_the_future_starts_over(self, library, scope, change):
-        page = library.sync(scope, followed(library, scope)._replace(**change), 0, 100)
+        page = library.sync(scope, followed(library, scope)._replace(**change), 0, 100, ADMINISTRATOR)
         assert page.reset
         assert len(page.rows) == 9
 
@@ -271,21 +275,21 @@ class TestSync:
         at = followed(library, scope)
         library.delete(scope, ["A2"])
         library.expire(scope, 10)
-        assert library.sync(scope, below, 0, 100).reset
-        assert not library.sync(scope, at, 0, 100).reset
+        assert library.sync(scope, below, 0, 100, ADMINISTRATOR).reset
+        assert not library.sync(scope, at, 0, 100, ADMINISTRATOR).reset
 
     def test_the_table_of_repositories_comes_when_its_version_differs_or_the_copy_starts_over(self, library, scope):
         cursor = followed(library, scope)
-        version = library.scopes()[0].repositories_version
-        assert library.sync(scope, cursor, version, 10).repositories is None
-        assert library.sync(scope, Cursor(), version, 10).repositories == library.repositories(scope)
+        version = library.scopes(ADMINISTRATOR)[0].repositories_version
+        assert library.sync(scope, cursor, version, 10, ADMINISTRATOR).repositories is None
+        assert library.sync(scope, Cursor(), version, 10, ADMINISTRATOR).repositories == library.repositories(scope)
         library.add_repository(scope, Repository(RepositoryId("SCRA"), "Scratch pool", "Scratch", offsite=False))
-        page = library.sync(scope, cursor, version, 10)
+        page = library.sync(scope, cursor, version, 10, ADMINISTRATOR)
         assert page.repositories_version == version + 1
         assert [place.id for place in page.repositories] == ["LIBR", "OFFS", "RACK", "SCRA"]
 
     def test_an_unknown_scope_is_refused(self, library):
-        refused(Code.NO_SUCH_SCOPE, library.sync, ELSEWHERE, Cursor(), 0, 10)
+        refused(Code.NO_SUCH_SCOPE, library.sync, ELSEWHERE, Cursor(), 0, 10, ADMINISTRATOR)
 
 
 class TestLoad:
@@ -301,7 +305,7 @@ class TestLoad:
 
     def test_what_is_there_already_gets_no_version(self, library, scope):
         loaded = library.load(("repository",), [LoadRow(scope, "A1", ("LIBR",), 2)])
-        assert (loaded.rows, loaded.changed, library.scopes()[0].version) == (1, 0, 9)
+        assert (loaded.rows, loaded.changed, library.scopes(ADMINISTRATOR)[0].version) == (1, 0, 9)
 
     def test_scopes_and_repositories_that_are_new_are_made_and_told(self, library):
         rows = [LoadRow(ELSEWHERE, "B1", ("LIBR", "HOME"), 2), LoadRow(ELSEWHERE, "B2", ("LIBR", ""), 3)]
@@ -314,7 +318,7 @@ class TestLoad:
         ]
 
     def test_strict_finds_every_unknown_name_and_loads_nothing(self, library, scope):
-        before = (library.scopes(), volumes(library, scope))
+        before = (library.scopes(ADMINISTRATOR), volumes(library, scope))
         rows = [
             LoadRow(scope, "A1", ("OFFS",), 2),
             LoadRow(scope, "A2", ("NONE",), 3),
@@ -329,7 +333,7 @@ class TestLoad:
             (5, "no scope US01.3592"),
             (6, "volume US01.LTO.A1 is in line 2 already"),
         ]
-        assert (library.scopes(), volumes(library, scope)) == before
+        assert (library.scopes(ADMINISTRATOR), volumes(library, scope)) == before
 
     def test_a_load_after_a_refused_one_starts_afresh(self, library, scope):
         library.load(("slot",), [LoadRow(scope, "A1", ("1",), 2), LoadFault(3, "not a row")])
@@ -350,7 +354,7 @@ class TestLoad:
         cursor = followed(library, scope)
         library.delete(scope, ["A1"])
         library.load(("slot",), [LoadRow(scope, "A1", ("2",), 2)])
-        page = library.sync(scope, cursor, 0, 10)
+        page = library.sync(scope, cursor, 0, 10, ADMINISTRATOR)
         assert (page.tombstones, [row[0] for row in page.rows]) == ((), ["A1"])
 
 
@@ -358,11 +362,11 @@ class TestAdministration:
     def test_a_scope_is_added_once(self, library, scope):
         refused(Code.INVALID, library.add_scope, scope)
         library.add_scope(ELSEWHERE, description="Jaguar")
-        assert [(one.scope, one.volumes) for one in library.scopes()] == [(ELSEWHERE, 0), (scope, 9)]
+        assert [(one.scope, one.volumes) for one in library.scopes(ADMINISTRATOR)] == [(ELSEWHERE, 0), (scope, 9)]
 
     def test_a_default_repository_must_be_one_of_the_scope(self, store, scope):
         refused(Code.INVALID, store.add_scope, scope, default_repository="LIBR")
-        assert store.scopes() == ()
+        assert store.scopes(ADMINISTRATOR) == ()
 
     @pytest.mark.parametrize("description", ["x" * 21, "a\nb"])
     def test_a_description_is_short_and_printable(self, library, scope, description):
@@ -383,7 +387,7 @@ class TestAdministration:
 
     def test_deleting_what_is_not_there_is_nothing(self, library, scope):
         assert library.delete(scope, ["A1", "NONE", "A1"]) == 1
-        assert library.scopes()[0].version == 10
+        assert library.scopes(ADMINISTRATOR)[0].version == 10
 
     def test_a_token_is_live_until_revoked_and_may_be_made_anew(self, library, who):
         assert library.verifier("nobody") is None

@@ -1,5 +1,7 @@
 """Random histories of a store and three caches, on the real code and both databases (exactly-once.md, 3 and 4).
 
+One cache is given what the store says; the others share a `PageCache` and are given pages packed before.
+
 Loads, deletions, expiry, batches of several runs, lost acknowledgements, pages of any size left half done, backups
 and restores in any order. Whatever happened: a cache that has followed to the end equals the store, versions only
 rise, a batch has one effect, and every row's result is what its version and the batch's base say.
@@ -19,15 +21,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from postgres import Cluster
 
-from mailsync.core.cursor import Cursor
+from mailsync.core.cursor import Cursor, Page
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result
+from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.pages import PageCache
 from mailsync.server.schema import TABLES
 from mailsync.server.sql_store import SqlStore
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal, RequestError
 from mailsync.server.stores import open_url
+from mailsync.wire.compression import Method, inflate
 from mailsync.wire.errors import Code
+from mailsync.wire.messages import Sync
+from mailsync.wire.pages import decode_page
 from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
@@ -52,15 +59,19 @@ STEPS = st.one_of(
 
 
 class Cache:
-    """A client's copy, as client/cache.py keeps it: the cursor moves with the rows, and only by pages."""
+    """A client's copy, as client/cache.py keeps it: the cursor moves with the rows, and only by pages.
 
-    def __init__(self) -> None:
+    With a `PageCache` it is given the pages of its user, as they travel and as they were packed for whoever asked.
+    """
+
+    def __init__(self, pages: PageCache | None) -> None:
+        self.pages = pages
         self.cursor = Cursor()
         self.rows: dict[str, Volume] = {}
         self.complete = False
 
     def follow(self, store: SqlStore, limit: int) -> bool:
-        page = store.sync(SCOPE, self.cursor, 0, limit)
+        page = self.next_page(store, limit)
         if page.reset:
             self.rows = {}
         else:
@@ -75,11 +86,17 @@ class Cache:
         self.complete = not page.more
         return page.more
 
+    def next_page(self, store: SqlStore, limit: int) -> Page:
+        if self.pages is None:
+            return store.sync(SCOPE, self.cursor, 0, limit, ADMINISTRATOR)
+        step = self.pages.step(store, Sync(SCOPE, self.cursor, 0, limit), Method.NONE, WHO.user)
+        return decode_page(inflate(*step.packed))
+
 
 def fill(store: SqlStore) -> None:
     places = (Repository(RepositoryId("LIBR")), Repository(RepositoryId("OFFS")))
     store.add_scope(SCOPE, repositories=places, default_repository="LIBR")
-    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1)
+    store.add_token(WHO.user, make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))
 
 
 @cache
@@ -148,7 +165,8 @@ class History:
     def __init__(self, place: InSqlite | InPostgres) -> None:
         self.place = place
         self.store = place.open()
-        self.caches = [Cache() for _ in range(3)]
+        pages = PageCache()
+        self.caches = [Cache(None), Cache(pages), Cache(pages)]
         self.sent: dict[bytes, tuple[Batch, Outcome]] = {}
         self.backup: set[bytes] | None = None
         self.epochs = 0
@@ -171,7 +189,7 @@ class History:
         assert self.store.delete(SCOPE, names) == len(there & set(names))
 
     def expire(self, kept):
-        self.store.expire(SCOPE, max(0, self.store.scopes()[0].version - kept))
+        self.store.expire(SCOPE, max(0, self.store.scopes(ADMINISTRATOR)[0].version - kept))
 
     def follow_one_page(self, cache, limit):
         self.caches[cache].follow(self.store, limit)
@@ -195,7 +213,7 @@ class History:
             self.numbers.to_bytes(16, "big"), run_id, b"p" * 32, SCOPE, cache.cursor.epoch, cache.cursor.since,
             "", 1, (("mail", "a.csv"),), operations,
         )  # fmt: skip
-        at = self.store.scopes()[0]
+        at = self.store.scopes(ADMINISTRATOR)[0]
         if batch.epoch != at.epoch or batch.base < at.floor:
             with pytest.raises(RequestError) as caught:
                 self.store.apply(batch, batch.id * 2, WHO, 1)
@@ -240,13 +258,16 @@ class History:
         if not self.sent:
             return
         batch, outcome = self.sent[sorted(self.sent)[-1 - back % len(self.sent)]]
-        before = (self.store.scopes(), dict(self.store.export(SCOPE)), list(self.store.ledger(SCOPE)))
+        before = self.all_there_is()
         again = self.store.apply(batch, batch.id * 2, WHO, 2)
         assert again == outcome._replace(replayed=True)
         with pytest.raises(RequestError) as caught:
             self.store.apply(batch._replace(operations=()), b"another request", WHO, 2)
         assert caught.value.outcome == outcome
-        assert (self.store.scopes(), dict(self.store.export(SCOPE)), list(self.store.ledger(SCOPE))) == before
+        assert self.all_there_is() == before
+
+    def all_there_is(self):
+        return self.store.scopes(ADMINISTRATOR), dict(self.store.export(SCOPE)), list(self.store.ledger(SCOPE))
 
     def back_up(self):
         self.place.back_up()
@@ -263,7 +284,7 @@ class History:
         self.sent = {name: kept for name, kept in self.sent.items() if name in self.backup}
 
     def check_versions(self):
-        at, (epoch, version) = self.store.scopes()[0], self.high
+        at, (epoch, version) = self.store.scopes(ADMINISTRATOR)[0], self.high
         assert at.epoch != epoch or at.version >= version
         self.high = (at.epoch, at.version)
         numbers = [*self.versions("volumes").values(), *self.versions("tombstones").values()]

@@ -80,7 +80,7 @@ def test_a_wrong_login_is_answered_late_and_a_right_one_beside_it_at_once(serve,
 
 @pytest.mark.parametrize("user", ["alice", "nobody", "filter"])
 def test_a_wrong_password_is_answered_late_whoever_it_is_for_and_a_right_one_at_once(serve, talk, library, user):
-    library.add_token("alice", make_password_verifier("open sesame", b"a" * 16, CHEAP), 1)
+    library.add_user("alice", make_password_verifier("open sesame", b"a" * 16, CHEAP), 1)
     served = serve(hold=600, hold_most=600, login=PATIENCE)
     guessing = talk(served, Password(user, "wrong"))
     guessing.socket.sendall(guessing.session.send_auth())
@@ -230,8 +230,8 @@ def test_an_unknown_user_a_wrong_and_a_revoked_token_cost_the_same_operations_an
 
 def test_so_do_a_wrong_password_a_revoked_one_an_unknown_user_and_a_machine_that_has_none(library):
     for name in ("alice", "carol"):
-        library.add_token(name, make_password_verifier("open sesame", b"a" * 16, CHEAP), 1)
-    library.revoke_token("carol", 2)
+        library.add_user(name, make_password_verifier("open sesame", b"a" * 16, CHEAP), 1)
+    library.revoke_user("carol", 2)
     wrong = failing_login(library, Password("alice", "wrong"))
     others = [failing_login(library, Password(name, "open sesame")) for name in ("carol", "nobody", "filter")]
     assert [wrong] * 3 == others

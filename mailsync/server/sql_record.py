@@ -1,0 +1,77 @@
+"""What is recorded of a batch beside its effect: who asked for what, with which outcome, and each field it changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.model import Volume
+from mailsync.core.outcome import Batch, Outcome, Result, RowResult
+from mailsync.server.database import Connection
+from mailsync.server.sql_draft import ScopeDraft
+from mailsync.server.sql_scope import Standpoint
+from mailsync.server.store import Principal
+
+_DIGITS = "".join(str(result.value) for result in Result)
+_NOTHING = Volume()
+_PLAIN = {result: RowResult(result) for result in Result}
+
+
+class Request(NamedTuple):
+    """An APPLY as it came in: the batch, the hash of its bytes, who sent it and when."""
+
+    batch: Batch
+    hash: bytes
+    principal: Principal
+    now: int
+
+
+def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -> Outcome:
+    """The outcome as it was recorded."""
+    why = json.loads(texts)
+    results = tuple(
+        RowResult(Result(int(digit)), why[str(position)]) if str(position) in why else _PLAIN[Result(int(digit))]
+        for position, digit in enumerate(digits)
+    )
+    return Outcome(batch, first, last, results)
+
+
+def record_batch(connection: Connection, at: Standpoint, request: Request, outcome: Outcome) -> int:
+    """Records the request and its outcome; the number of the batch in the tables."""
+    batch = request.batch
+    digits = "".join(_DIGITS[result.result] for result in outcome.results)
+    texts = {position: result.text for position, result in enumerate(outcome.results) if result.text}
+    written = connection.execute(
+        'INSERT INTO batches (media, id, request_hash, run, plan, source, asof, base, "user", key_id, time, '
+        "first, last, results, texts, overtaken) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        (
+            *(at.number, batch.id, request.hash, batch.run, batch.plan, batch.source, batch.asof, batch.base),
+            *(*request.principal, request.now, outcome.first, outcome.last, digits, json.dumps(texts)),
+            int(outcome.overtaken),
+        ),
+    )
+    number = int(written.fetchall()[0][0])
+    places = [(number, position, mail, attachment) for position, (mail, attachment) in enumerate(batch.sources)]
+    connection.executemany("INSERT INTO sources (batch, position, mail, attachment) VALUES (?, ?, ?, ?)", places)
+    return number
+
+
+def record_changes(connection: Connection, number: int, written: Sequence[tuple[ScopeDraft, dict[str, int]]]) -> None:
+    """Records what the batch changed, scope by scope with the new versions, and which row of a report asked for it."""
+    rows: list[tuple[object, ...]] = []
+    for draft, versions in written:
+        media = draft.at.number
+        for position, operation, name, before, after, attributes in draft.touched:
+            version, source, row, line = versions[name], operation.source, operation.row, operation.line
+            if before is None:
+                rows.append((number, len(rows), position, media, name, "volume", version, "", name, source, row, line))
+            differences = (*zip(FIELD_NAMES, before or _NOTHING, after, strict=True), *attributes)
+            for field, was, now in differences:
+                if was != now:
+                    rows.append((number, len(rows), position, media, name, field, version, was, now, source, row, line))
+    columns = "batch, number, position, media, volume, field, version, before, after, source, row, line"
+    slots = ", ".join("?" * 12)
+    connection.executemany(f"INSERT INTO changes ({columns}) VALUES ({slots})", rows)  # noqa: S608 - our own columns

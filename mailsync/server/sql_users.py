@@ -1,0 +1,162 @@
+"""Who may log on: users with a token or a password, what proves it, and the groups they are in.
+
+The store never sees a token or a password. A name belongs to one user, of one kind: a token is never accepted for a
+password, nor the other way round. A revoked user keeps groups and grants, for the day the name is let in again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailsync.core.model import USER
+from mailsync.server.administration import LONGEST_CUSTOMER_DESCRIPTION, Group, TokenUser, User, kind_of
+from mailsync.server.database import Connection
+from mailsync.server.store import RequestError
+from mailsync.wire.errors import Code
+from mailsync.wire.passwords import OF_TOKENS, TOKEN, Kdf, format_kdf, parse_kdf
+from mailsync.wire.scram import Verifier
+
+_EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}\Z", re.ASCII)
+_LOGIN = "SELECT salt, stored_key, server_key, kdf FROM users WHERE id = ? AND revoked = 0"
+_NOBODY = (b"", b"", b"", None)
+_TOKENS_KDF = format_kdf(OF_TOKENS)
+_USER_HINT = "who is there: mailsync server user list"
+_GROUP_HINT = "what is there: mailsync server group list"
+
+
+def find_verifier(connection: Connection, user: str) -> Verifier | None:
+    """What proves who a live user is, None for an unknown or revoked one."""
+    row = connection.execute(_LOGIN, (user,)).fetchone()
+    # Whoever is not there costs what somebody costs who is.
+    salt, stored_key, server_key, kdf = row or _NOBODY
+    verifier = Verifier(salt, stored_key, server_key, parse_kdf(kdf or _TOKENS_KDF))
+    return verifier if row else None
+
+
+def find_profiles(connection: Connection) -> tuple[Kdf, ...]:
+    """How each live password is protected."""
+    rows = connection.execute("SELECT kdf FROM users WHERE revoked = 0 AND kdf IS NOT NULL ORDER BY kdf")
+    return tuple(parse_kdf(row[0]) for row in rows)
+
+
+def find_tokens(connection: Connection) -> tuple[TokenUser, ...]:
+    """Every token user, ascending."""
+    rows = connection.execute("SELECT id, created, revoked FROM users WHERE kind = ? ORDER BY id", (TOKEN,))
+    return tuple(TokenUser(*row) for row in rows)
+
+
+def find_users(connection: Connection) -> tuple[User, ...]:
+    """Every user, ascending."""
+    groups: dict[str, list[str]] = {}
+    for user, group in connection.execute("SELECT member, user_group FROM members ORDER BY member, user_group"):
+        groups.setdefault(user, []).append(group)
+    rows = connection.execute("SELECT id, kind, email, created, revoked FROM users ORDER BY id")
+    return tuple(User._make((*row, tuple(groups.get(row[0], ())))) for row in rows)
+
+
+def put_user(connection: Connection, user: str, verifier: Verifier, now: int, email: str) -> None:
+    """Lets the user log on. Raises RequestError INVALID for a name that is none, or a live user."""
+    kind = kind_of(verifier)
+    what = f"add {kind}"
+    _check_name(what, user)
+    if email and not _EMAIL.match(email):
+        raise RequestError(Code.INVALID, f'{what}: "{email}" is not an e-mail address')
+    if find_verifier(connection, user) is not None:
+        command = "token" if kind == TOKEN else "user"
+        text = f"{what}: {user} has a live one"
+        raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
+    query = "SELECT id FROM users WHERE email = ? AND email <> '' AND id <> ?"
+    other = connection.execute(query, (email, user)).fetchone()
+    if other is not None:
+        raise RequestError(Code.INVALID, f"{what}: {email} belongs to {other[0]}", hint=_USER_HINT)
+    connection.execute(
+        "INSERT INTO users (id, kind, email, salt, stored_key, server_key, kdf, created, revoked) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) "
+        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, email = excluded.email, salt = excluded.salt, "
+        "stored_key = excluded.stored_key, server_key = excluded.server_key, kdf = excluded.kdf, "
+        "created = excluded.created, revoked = 0",
+        (user, kind, email, *verifier[:3], None if kind == TOKEN else format_kdf(verifier.kdf), now),
+    )
+
+
+def replace_verifier(connection: Connection, user: str, verifier: Verifier) -> None:
+    """Replaces what proves a live password. Raises RequestError: FORBIDDEN where there is none, INVALID by a token."""
+    if kind_of(verifier) == TOKEN:
+        raise RequestError(Code.INVALID, f"set verifier: what was sent for {user} is of a token")
+    query = (
+        "UPDATE users SET salt = ?, stored_key = ?, server_key = ?, kdf = ? "
+        "WHERE id = ? AND revoked = 0 AND kdf IS NOT NULL"
+    )
+    if not connection.execute(query, (*verifier[:3], format_kdf(verifier.kdf), user)).rowcount:
+        raise RequestError(Code.FORBIDDEN, f"set verifier: {user} has no password")
+
+
+def end_user(connection: Connection, user: str, now: int, *, kind: str | None = None) -> bool:
+    """Revokes a live user, of one kind where it is given; False when there is none."""
+    query, values = "UPDATE users SET revoked = ? WHERE id = ? AND revoked = 0", [now, user]
+    if kind is not None:
+        query, values = f"{query} AND kind = ?", [*values, kind]
+    return connection.execute(query, values).rowcount > 0
+
+
+def find_groups(connection: Connection) -> tuple[Group, ...]:
+    """Every group, ascending."""
+    members: dict[str, list[str]] = {}
+    for group, user in connection.execute("SELECT user_group, member FROM members ORDER BY user_group, member"):
+        members.setdefault(group, []).append(user)
+    rows = connection.execute("SELECT id, description FROM user_groups ORDER BY id")
+    return tuple(Group(name, description, tuple(members.get(name, ()))) for name, description in rows)
+
+
+def put_group(connection: Connection, name: str, description: str) -> None:
+    """Adds a group, or changes its description. Raises RequestError INVALID."""
+    _check_name("add group", name)
+    if len(description) > LONGEST_CUSTOMER_DESCRIPTION or not description.isprintable():
+        text = f"add group {name}: description has at most {LONGEST_CUSTOMER_DESCRIPTION} printable characters"
+        raise RequestError(Code.INVALID, text)
+    query = (
+        "INSERT INTO user_groups (id, description) VALUES (?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET description = excluded.description"
+    )
+    connection.execute(query, (name, description))
+
+
+def remove_group(connection: Connection, name: str) -> None:
+    """Removes a group with its memberships and grants. Raises RequestError INVALID."""
+    check_group(connection, name)
+    connection.execute("DELETE FROM members WHERE user_group = ?", (name,))
+    connection.execute("DELETE FROM grants WHERE kind = 'group' AND holder = ?", (name,))
+    connection.execute("DELETE FROM user_groups WHERE id = ?", (name,))
+
+
+def join_group(connection: Connection, name: str, user: str) -> None:
+    """Makes a user a member; nothing when it is one. Raises RequestError INVALID."""
+    check_group(connection, name)
+    check_user(connection, user)
+    query = "INSERT INTO members (user_group, member) VALUES (?, ?) ON CONFLICT (user_group, member) DO NOTHING"
+    connection.execute(query, (name, user))
+
+
+def leave_group(connection: Connection, name: str, user: str) -> None:
+    """Ends a membership. Raises RequestError INVALID when there is none."""
+    query = "DELETE FROM members WHERE user_group = ? AND member = ?"
+    if not connection.execute(query, (name, user)).rowcount:
+        raise RequestError(Code.INVALID, f"leave group: {user} is not in {name}", hint=_GROUP_HINT)
+
+
+def check_user(connection: Connection, user: str) -> None:
+    """Raises RequestError INVALID for a user who never was."""
+    if connection.execute("SELECT 1 FROM users WHERE id = ?", (user,)).fetchone() is None:
+        raise RequestError(Code.INVALID, f"no user {user}", hint=_USER_HINT)
+
+
+def check_group(connection: Connection, name: str) -> None:
+    """Raises RequestError INVALID for a group that is not there."""
+    if connection.execute("SELECT 1 FROM user_groups WHERE id = ?", (name,)).fetchone() is None:
+        raise RequestError(Code.INVALID, f"no group {name}", hint=_GROUP_HINT)
+
+
+def _check_name(what: str, name: str) -> None:
+    if not USER.match(name):
+        text = f'{what}: "{name}" is not a user: 1 to 16 letters, digits, dots and hyphens, no hyphen first'
+        raise RequestError(Code.INVALID, text.replace("a user:", "a group:") if what == "add group" else text)

@@ -1,0 +1,187 @@
+"""The `mailsync server` commands for users, grants, groups, settings and moves, as a person types them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from mailsync.cli.main import main
+from mailsync.server.sqlite import SqliteStore
+from mailsync.wire.passwords import DEFAULT, FIPS, MD5
+from mailsync.wire.scram import make_password_verifier
+
+
+@pytest.fixture
+def said(tmp_path, capsys):
+    """The exit status of a server command on a store, what it printed, and its lines on stderr."""
+    url = f"sqlite:{tmp_path / 'server.db'}"
+
+    def run(*words):
+        status = main(["server", *words, "--store", url])
+        printed = capsys.readouterr()
+        return status, printed.out.splitlines(), [line.removeprefix("mailsync: ") for line in printed.err.splitlines()]
+
+    run("scope", "add", "US01.LTO", "--default", "LIBR")
+    run("repository", "add", "US01.LTO", "OFFS")
+    return run
+
+
+@pytest.fixture
+def listed(said):
+    """The JSON of a command."""
+    return lambda *words: json.loads("".join(said(*words, "--json")[1]))
+
+
+def typed(monkeypatch, text):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def test_a_token_is_made_with_its_grants_and_told_what_it_may(said, listed, tmp_path):
+    token = str(tmp_path / "a.token")
+    status, _, told = said("token", "add", "a", "--grant", "US*:write", "--grant", "DE01:read", "--out", token)
+    assert (status, told) == (0, ["a may DE01:read, US*:write"])
+    assert listed("grant", "list") == {
+        "grants": [
+            {"kind": "user", "holder": "a", "customers": "DE01", "access": "read"},
+            {"kind": "user", "holder": "a", "customers": "US*", "access": "write"},
+        ]
+    }
+
+
+def test_a_token_without_a_grant_is_told_that_it_may_do_nothing(said, tmp_path):
+    _, _, told = said("token", "add", "a", "--out", str(tmp_path / "a.token"))
+    assert told == ["a has no grant and may do nothing", "hint: mailsync server grant add a 'US*:write'"]
+
+
+def test_what_is_no_grant_is_wrong_usage(said):
+    status, _, told = said("token", "add", "a", "--grant", "US*:own")
+    assert status == 2
+    assert '"US*:own" is not FILTER:ACCESS' in " ".join(told)
+
+
+def test_a_group_is_granted_something_for_its_members(said, listed, tmp_path):
+    said("token", "add", "a", "--out", str(tmp_path / "a.token"))
+    assert said("group", "add", "couriers", "--description", "Who carries")[0] == 0
+    assert said("group", "join", "couriers", "a") == (0, ["a is in couriers"], [])
+    assert said("grant", "add", "--group", "couriers", "US*:read")[1] == ["group couriers may US*:read"]
+    group = {"group": "couriers", "description": "Who carries", "members": ["a"]}
+    assert listed("group", "list") == {"groups": [group]}
+    assert said("group", "list")[1] == [f"{'couriers':17} {'Who carries':41} a"]
+    assert said("grant", "list")[1] == ["group couriers          US*:read"]
+    assert said("grant", "remove", "--group", "couriers", "US*")[0] == 0
+    assert said("group", "leave", "couriers", "a")[0] == 0
+    assert said("group", "remove", "couriers") == (0, ["group couriers removed"], [])
+    assert said("group", "join", "couriers", "a")[2] == [
+        "no group couriers",
+        "hint: what is there: mailsync server group list",
+    ]
+
+
+def test_a_user_with_a_password_is_added_and_revoked(said, listed, monkeypatch, tmp_path):
+    typed(monkeypatch, "correct horse\nmore\n")
+    status, printed, told = said("user", "add", "ann", "--email", "ann@example.com", "--grant", "*:read")
+    assert (status, printed, told) == (0, ["user ann added"], ["ann may *:read"])
+    with SqliteStore(tmp_path / "server.db") as store:
+        verifier = store.verifier("ann")
+    assert verifier == make_password_verifier("correct horse", verifier.salt, DEFAULT)
+    (ann,) = listed("user", "list")["users"]
+    assert (ann["name"], ann["kind"], ann["email"], ann["revoked"]) == ("ann", "password", "ann@example.com", "")
+    assert said("user", "revoke", "ann") == (0, ["user ann revoked"], [])
+    assert said("user", "revoke", "ann")[0] == 2
+    assert "revoked 20" in said("user", "list")[1][0]
+
+
+def test_an_md5_is_kept_under_a_kdf_and_nothing_else_is_taken_for_one(said, monkeypatch, tmp_path):
+    digest = "0123456789ABCDEF" * 2
+    typed(monkeypatch, f"{digest}\n")
+    assert said("user", "add", "bob", "--md5", "-", "--fips")[0] == 0
+    assert said("user", "add", "cat", "--md5", digest)[0] == 0
+    with SqliteStore(tmp_path / "server.db") as store:
+        bob, cat = store.verifier("bob"), store.verifier("cat")
+    assert bob == make_password_verifier(digest, bob.salt, FIPS._replace(prehash=MD5))
+    assert cat == make_password_verifier(digest, cat.salt, DEFAULT._replace(prehash=MD5))
+    typed(monkeypatch, "secret\n")
+    for wrong in ("-", digest.lower(), ""):
+        told = said("user", "add", "eve", "--md5", wrong)[2][0]
+        assert told == "add user: the MD5 is not 32 upper-case hex digits"
+    typed(monkeypatch, "")
+    assert said("user", "add", "eve")[2][0] == "add user: a password has 1 to 1024 characters"
+
+
+def test_a_scope_is_set_and_shown(said, listed):
+    words = (
+        "--filter",
+        "A*",
+        "--cap",
+        "3",
+        "--lock",
+        "--customer-description",
+        "Example Inc",
+        "--description",
+        "Tapes",
+    )
+    assert said("scope", "set", "US01.LTO", *words) == (0, ["scope US01.LTO changed"], [])
+    (state,) = listed("scope", "list")["scopes"]
+    assert {name: state[name] for name in ("customer", "description", "filter", "cap", "locked")} == {
+        "customer": "Example Inc",
+        "description": "Tapes",
+        "filter": "A*",
+        "cap": 3,
+        "locked": True,
+    }
+    assert said("scope", "list")[1][0].endswith("Tapes; A*; at most 3; locked")
+    said("scope", "set", "US01.LTO", "--unlock", "--filter", "", "--default", "OFFS")
+    (state,) = listed("scope", "list")["scopes"]
+    assert (state["locked"], state["filter"], state["cap"], state["default_repository"]) == (False, "", 3, "OFFS")
+    assert said("scope", "set", "US01.LTO", "--filter", "A A")[0] == 1
+
+
+def test_a_repository_is_set_and_shown(said, listed):
+    words = ("--type", "Vault", "--offsite", "--next", "LIBR")
+    assert said("repository", "set", "US01.LTO", "OFFS", *words) == (0, ["repository US01.LTO.OFFS changed"], [])
+    offs = listed("repository", "list", "US01.LTO")["repositories"][1]
+    assert offs == {"id": "OFFS", "description": "", "type": "Vault", "offsite": True, "next": "LIBR", "volumes": 0}
+    assert said("repository", "list", "US01.LTO")[1][1].split() == ["OFFS", "Vault", "offsite", "then", "LIBR"]
+    said("repository", "set", "US01.LTO", "OFFS", "--onsite")
+    assert listed("repository", "list", "US01.LTO")["repositories"][1]["offsite"] is False
+
+
+def test_a_data_cluster_is_added_by_hand_or_by_a_load(said, listed, tmp_path):
+    assert said("cluster", "add", "north", "--description", "Building 1") == (0, ["data cluster north added"], [])
+    path = tmp_path / "volumes.csv"
+    path.write_text("customer,media,volume,data_cluster\nUS01,LTO,A00001,south\n")
+    assert said("load", "--strict", str(path))[2][0] == f'{path}:2: data cluster "south" is unknown'
+    assert said("load", str(path))[1][1:] == ["new data clusters: south"]
+    north, south = {"id": "north", "description": "Building 1"}, {"id": "south", "description": ""}
+    assert listed("cluster", "list") == {"clusters": [north, south]}
+
+
+def test_attributes_are_loaded_and_exported_when_asked_for(said, tmp_path):
+    path = tmp_path / "volumes.csv"
+    path.write_text("customer,media,volume,attribute_7\nUS01,LTO,A00001,seven\n")
+    said("load", str(path))
+    assert said("export", "--scope", "US01.LTO", "--attributes")[1][0].endswith("encrypted,attribute_7")
+    assert said("export", "--scope", "US01.LTO", "--attributes")[1][1].endswith(",seven")
+    assert said("export", "--scope", "US01.LTO")[1][0].endswith("encrypted")
+
+
+def test_pending_and_overdue_volumes_are_listed(said, listed, tmp_path):
+    path = tmp_path / "volumes.csv"
+    head = "customer,media,volume,repository,current_repository,move_date\n"
+    path.write_text(
+        f"{head}US01,LTO,A00001,OFFS,LIBR,\nUS01,LTO,A00002,LIBR,LIBR,2001-01-31\nUS01,LTO,A00003,LIBR,LIBR,\n"
+    )
+    said("load", str(path))
+    path.write_text("customer,media,volume,repository\nUS01,LTO,A00003,OFFS\n")
+    said("load", str(path))
+    _, printed, told = said("pending")
+    assert ([line.split()[1] for line in printed], told) == (["A00001", "A00003"], ["2 volumes"])
+    assert [(one["volume"], one["reason"]) for one in listed("overdue", "--scope", "US01.LTO")["volumes"]] == [
+        ("A00001", "moving"),
+        ("A00002", "move date"),
+    ]
+    assert [one["volume"] for one in listed("overdue", "--days", "0")["volumes"]] == ["A00001", "A00003", "A00002"]
+    assert said("overdue")[1][1].split() == ["US01.LTO", "A00002", "LIBR", "->", "LIBR", "move", "date", "2001-01-31"]
