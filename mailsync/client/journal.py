@@ -282,7 +282,7 @@ class Journal:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            # Postfix's mailbox_size_limit makes SQLite fail with "disk I/O error" (mail.md): name that cause too.
+            # Postfix's mailbox_size_limit makes SQLite fail with "disk I/O error": name that cause too.
             hint = "check free space, permissions, and Postfix's mailbox_size_limit; the mail stays queued"
             raise TemporaryError(f"journal {self._path}: {error}", hint=hint) from error
 

@@ -15,7 +15,7 @@ from mailsync.core.outcome import Batch, Change, Operation
 from mailsync.core.plan import Plan, Step
 from mailsync.core.tally import change_of
 
-MOST_OPERATIONS = 10_000  # protocol.md section 13
+MOST_OPERATIONS = 10_000  # protocol.md, Limits
 
 
 class Cause(NamedTuple):

@@ -1,7 +1,7 @@
 """The fields of a volume: names, kinds, longest values, and the one canonical text of each value.
 
 Every value travels and is stored as text, `""` meaning unset: dates as `YYYY-MM-DD`, times as
-`YYYY-MM-DDTHH:MM:SSZ` (UTC), flags as `yes` or `no`. The lengths are TapeTrack's published ones (docs/domain.md);
+`YYYY-MM-DDTHH:MM:SSZ` (UTC), flags as `yes` or `no`. The lengths are TapeTrack's published ones;
 where it publishes none, 64 is ours.
 """
 

@@ -1,4 +1,4 @@
-"""What the server made of a batch: one result per operation, in their order (protocol.md section 9)."""
+"""What the server made of a batch: one result per operation, in their order (protocol.md, APPLY and APPLY_OK)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 grant    a user, or a group of users; a filter of customers; and one of three accesses, each with those before it
 read     SYNC, SCOPES and STATS; without it a scope is as unknown as one that is not there
 write    APPLY, new volumes included; and RUN, for whoever may write anywhere
-alter    APPLY to what is locked, too (domain.md: only an administrator may); the `server` command needs no grant,
+alter    APPLY to what is locked, too (only an administrator may); the `server` command needs no grant,
          because whoever owns the store's file may do everything
 
 That the accesses contain each other is ours. A filter has `*` for any characters and `?` for one; several are cut by

@@ -1,4 +1,4 @@
-"""Who may come in: the caps on connections, and the memory that drops a replayed handshake (protocol.md 13 and 18).
+"""Who may come in: the caps on connections, and the memory that drops a replayed handshake (server.md, Limits).
 
 connections open                 500   the next one is refused
 not yet logged in                 64   the oldest of them is dropped for the next one

@@ -1,4 +1,4 @@
-"""TLS 1.3 around the protocol, on the same port (protocol.md sections 2 and 18): MSYN inside it is the same.
+"""TLS 1.3 around the protocol, on the same port (server.md, TLS): MSYN inside it is the same.
 
 first byte       off                 allowed       required
 0x16 TLS         session ends it     TLS           TLS

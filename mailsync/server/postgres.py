@@ -1,4 +1,4 @@
-"""The store in PostgreSQL: any number of server processes over one database (protocol.md section 15).
+"""The store in PostgreSQL: any number of server processes over one database (server.md, PostgreSQL).
 
 Strategy: READ COMMITTED with the scope's row locked first, so that versions are committed in their order (a sequence
 lost 26 % of the rows for readers); readers are REPEATABLE READ, one moment. What PostgreSQL wants done again

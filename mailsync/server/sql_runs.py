@@ -7,7 +7,8 @@ another       lent, and the time is not up   busy
 another       lent, and the time is up       yours
 anybody       unknown                        yours
 
-Applying is safe without this (a batch has one effect, whoever sends it); a lease is about answers (exactly-once.md 2).
+Applying is safe without this, because a batch has one effect, whoever sends it; a lease is about answers
+(exactly-once.md section 2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One page of a sync (protocol.md section 8, exactly-once.md section 4).
+"""One page of a sync (protocol.md, SYNC and PAGE; exactly-once.md section 4).
 
 reset        when the epoch is another, the cursor is ahead of the scope, max(since, snap) is below the floor, or the
              ledger never had the cursor's mark at its version `at` (a store that lost commits); then since = done = 0

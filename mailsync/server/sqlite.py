@@ -1,4 +1,4 @@
-"""The store in one SQLite file (protocol.md section 15): embedded, nothing else to start.
+"""The store in one SQLite file: embedded, nothing else to start.
 
 Strategy: WAL so that readers never wait; synchronous=FULL so that what was acknowledged survives a power cut; BEGIN
 IMMEDIATE so that a writer has the lock before it reads what it decides on. Any number of processes may have the same
@@ -96,7 +96,7 @@ class _Connection:
             self._connection.executemany(f"INSERT INTO {table} VALUES ({slots})", chunk)  # noqa: S608 - our own tables
 
     def each_key(self, query: str, values: Sequence[object], keys: Sequence[str]) -> Iterator[Row]:
-        # One indexed SELECT per key: `(a, b) IN (VALUES ...)` is seven times slower (protocol.md section 15).
+        # One indexed SELECT per key: `(a, b) IN (VALUES ...)` is seven times slower.
         one = f"{query} = ?"
         for key in keys:
             yield from self._connection.execute(one, (*values, key))

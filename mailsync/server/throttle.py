@@ -1,4 +1,4 @@
-"""What a wrong password costs whoever guesses: time, and a place (protocol.md section 18).
+"""What a wrong password costs whoever guesses: time, and a place (server.md, Limits).
 
 Failures are counted per (key id, user, network) once a proof was checked, so only for holders of a key, and a replayed
 message never counts. The proof is always checked: a right one is never refused for the wrong ones beside it.

@@ -1,4 +1,4 @@
-"""Volumes as CSV, in and out: what `server load` reads and `server export` writes (cli.md).
+"""Volumes as CSV, in and out: what `server load` reads and `server export` writes (server.md, Loading and exporting).
 
 Columns, in the order of export: customer, media, volume, then `core.fields.VOLUME_FIELDS`, then attributes such as
 `attribute_7`. A load may have any subset in any order, with the first three among them; empty = unset; dates are ISO.

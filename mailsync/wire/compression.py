@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mailsync.wire.errors import RemoteProtocolError
 
-ZSTD_LEVEL = 9  # 19 is 2-10 % smaller at 19 times the time (protocol.md section 10)
+ZSTD_LEVEL = 9  # 19 is 2-10 % smaller at 19 times the time
 
 
 class Method(IntEnum):

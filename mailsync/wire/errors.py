@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """The codes of ERROR messages (protocol.md section 11). SILENT never travels."""
+    """The codes of ERROR messages (protocol.md, Error codes). SILENT never travels."""
 
     SILENT = 0
     MALFORMED = 101

@@ -1,4 +1,4 @@
-"""Messages in sealed frames (protocol.md section 5): header, body, padding, cut at 65,519 bytes, sealed, announced.
+"""Messages in sealed frames: header, body, padding, cut at 65,519 bytes, sealed (protocol.md, Frames and messages).
 
     frame     u16 length (17..65535) | ciphertext and tag
     message   u8 type | u8 flags | u32 request | u32 wire length | u32 inflated length | body | zeros

@@ -1,4 +1,4 @@
-"""Keys and tokens as values, and the text files that hold them (protocol.md section 4). Randomness is passed in.
+"""Keys and tokens as values, and the text files that hold them (protocol.md, Keys). Randomness is passed in.
 
 file          lines
 client key    mailsync-key 1 / id: ID / secret: BASE64 / server: BASE64   (no server: suite 1, NNpsk0)

@@ -1,4 +1,4 @@
-"""The named limits of MSYN/1 (protocol.md section 13): each is checked before anything of its size is allocated."""
+"""The named limits of MSYN/1 (protocol.md, Limits): each is checked before anything of its size is allocated."""
 
 from __future__ import annotations
 

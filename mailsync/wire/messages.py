@@ -1,4 +1,4 @@
-"""The messages with small bodies: values, and the JSON objects they travel as (protocol.md section 6).
+"""The messages with small bodies: values, and the JSON objects they travel as (protocol.md, Frames and messages).
 
 JSON because these bodies are short, are read by people in a debug log, and grow by new members: unknown members are
 ignored. Everything else is strict: UTF-8, one object, no member twice, no NaN, bounded depth, bounded strings, whole

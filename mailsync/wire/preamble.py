@@ -1,4 +1,4 @@
-"""What is said in the clear before any key exists (protocol.md sections 4 and 5), read as it arrives.
+"""What is said in the clear before any key exists (protocol.md, Handshake), read as it arrives.
 
     client   "MSYN" | u8 version 1 | u8 suite (1 NNpsk0, 2 NKpsk0) | u8 n | n bytes key id | u16 length | message 1
     server   u16 length | message 2,   or   u16 0 | u8 refusal

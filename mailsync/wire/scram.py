@@ -94,7 +94,7 @@ def unknown_verifier(secret: bytes, user: str, mix: Sequence[Kdf] = (OF_TOKENS,)
 
 
 def salted_token(token: bytes, salt: bytes) -> bytes:
-    """SaltedPassword of a token (protocol.md section 18): PBKDF2 of one iteration."""
+    """SaltedPassword of a token (protocol.md, Login): PBKDF2 of one iteration."""
     return _hmac(token, salt + b"\0\0\0\1")
 
 

@@ -1,6 +1,6 @@
 """A server that real sockets reach: ServerSession in a thread over one scope kept in dictionaries, without a store.
 
-It answers SYNC as protocol.md section 8 says, keeps batches by id, and does what a test has put in `failures`.
+It answers SYNC as protocol.md says (SYNC and PAGE), keeps batches by id, and does what a test has put in `failures`.
 """
 
 from __future__ import annotations

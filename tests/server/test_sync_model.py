@@ -1,4 +1,4 @@
-"""Random histories of a store and three caches, on the real code and both databases (exactly-once.md, 3 and 4).
+"""Random histories of a store and three caches, on the real code and both databases (exactly-once.md sections 3 and 4).
 
 One cache is given what the store says; the others share a `PageCache` and are given pages packed before.
 
