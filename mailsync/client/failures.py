@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from mailsync.core.errors import ForeignProtocolError, MailsyncError, RefusedError, TemporaryError, UnreachableError
 from mailsync.core.outcome import Outcome
-from mailsync.wire.errors import Code, Refusal
+from mailsync.wire.errors import Code, Refusal, RemoteProtocolError
 from mailsync.wire.messages import Failure
 
 _FOREIGN = "for a TapeTrack server use kind: tmss10sync (not in this version); is the port right?"
@@ -69,6 +69,13 @@ def foreign(address: str) -> ForeignProtocolError:
     return ForeignProtocolError(f"what answers at {address} does not speak this protocol", hint=_FOREIGN)
 
 
+def not_greeted(address: str, error: RemoteProtocolError) -> MailsyncError:
+    """What answers greets in a way that no server of ours would, or asks for less than a password is worth."""
+    if error.code is Code.INVALID:
+        return RefusedError(f"server {address}: {error}", hint="nothing was proved to it: does another pose as it?")
+    return foreign(address)
+
+
 def failed(failure: Failure) -> MailsyncError:
     """What an ERROR of the server is here."""
     code, text, after_ms, outcome = failure
@@ -81,9 +88,10 @@ def failed(failure: Failure) -> MailsyncError:
     if code == Code.NO_SUCH_SCOPE:
         return NoScopeError(f"the server refused: {text}", hint="mailsync server scope list")
     if code == Code.AUTH_FAILED:
-        return RefusedError(f"the server refused the login: {text}", hint="mailsync server token list")
+        return RefusedError(f"the server refused the login: {text}", hint="who may log on: mailsync server user list")
     if code == Code.AUTH_UPGRADE_REQUIRED:
-        return RefusedError(f"the server refused: {text}", hint="log on with the password itself, not with its digest")
+        hint = "on the server's host: mailsync server user password NAME"
+        return RefusedError(f"the server refused the login: {text}", hint=hint)
     if code == Code.FORBIDDEN:
         return RefusedError(f"the server refused: {text}")
     return ServerError(code, text, after_ms)

@@ -206,7 +206,7 @@ def failing_login(store, token: Token | Password) -> tuple[list[str], bytes]:
         server.accept_key(KEY.secret)
         (event,) = server.next_events()
         assert isinstance(event, LoginAsked)
-        answered = server.offer_login(*service.find_login(store, event.user))
+        answered = server.offer_login(*service.find_login(store, event.user, (), 1))
     client.receive_data(answered)
     auth = client.send_auth()
     with calls:
