@@ -17,6 +17,7 @@ from mailsync.wire.errors import Code, Refusal, RemoteProtocolError
 from mailsync.wire.messages import Failure
 
 _FOREIGN = "for a TapeTrack server use kind: tmss10sync (not in this version); is the port right?"
+_NO_KDF = "another Python or OpenSSL here; or, on the server's host: mailsync server user password --fips NAME"
 _STALE = frozenset({Code.EPOCH_CHANGED, Code.BASE_TOO_OLD, Code.PLAN_STALE})
 
 
@@ -71,9 +72,13 @@ def foreign(address: str) -> ForeignProtocolError:
 
 def not_greeted(address: str, error: RemoteProtocolError) -> MailsyncError:
     """What answers greets in a way that no server of ours would, or asks for less than a password is worth."""
-    if error.code is Code.INVALID:
-        return RefusedError(f"server {address}: {error}", hint="nothing was proved to it: does another pose as it?")
-    return foreign(address)
+    return not_proved(address, error) if error.code is Code.INVALID else foreign(address)
+
+
+def not_proved(address: str, error: RemoteProtocolError) -> RefusedError:
+    """Why no proof of a password is made for this server."""
+    hint = _NO_KDF if error.code is Code.VERSION else "nothing was proved to it: does another pose as it?"
+    return RefusedError(f"log on to server {address}: {error}", hint=hint)
 
 
 def failed(failure: Failure) -> MailsyncError:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
-from mailsync.client.failures import HungUpError, failed, foreign, not_greeted, refused
+from mailsync.client.failures import HungUpError, failed, foreign, not_greeted, not_proved, refused
 from mailsync.client.line import Line
 from mailsync.client.way import DIRECT, Way
 from mailsync.core.cursor import Cursor, Page
@@ -46,7 +46,6 @@ from mailsync.wire.scram import SALT_BYTES
 
 DEADLINE_SECONDS = 60.0
 YOURS = "yours"
-_NO_KDF = "on the server's host: mailsync server user password --fips NAME"
 E = TypeVar("E", PageReceived, OutcomeReceived, LeaseReceived, ScopesReceived, StatsReceived, PongReceived)
 
 
@@ -146,7 +145,7 @@ class Link:
             try:
                 self._unsent = self._session.send_auth()
             except RemoteProtocolError as error:
-                raise RefusedError(f"log on to server {self._line.address}: {error}", hint=_NO_KDF) from error
+                raise not_proved(self._line.address, error) from error
         return event
 
     def sync(self, scope: Scope, cursor: Cursor, repositories_version: int) -> Iterator[Page]:
