@@ -20,7 +20,7 @@ from mailsync.cli.server_words import group, leaf, listing
 from mailsync.core.errors import MailsyncError, UsageError
 
 if TYPE_CHECKING:
-    from mailsync.wire.keys import Token
+    from mailsync.wire.keys import Terms, Token
     from mailsync.wire.scram import Verifier
 
 _HELP = """\
@@ -119,9 +119,14 @@ def _for_keys(arguments: Namespace, user: str, new: str) -> list[str]:
 
     with suppress(MailsyncError):  # where the ring is elsewhere nobody here knows
         terms = read_ring(server.find_listen(arguments).keys).terms
-        users = {key: " ".join(f"--user {name}" for name in (*one.users, new)) for key, one in terms.items()}
-        return [f"mailsync server key set {key} {users[key]}" for key, one in terms.items() if user in one.users]
+        return [_widened(key, one, new) for key, one in terms.items() if user in one.users]
     return []
+
+
+def _widened(key: str, terms: Terms, user: str) -> str:
+    """The command that lets one user more log on over a key."""
+    users = (f"--user {name}" for name in (*terms.users, user))
+    return " ".join((f"mailsync server key set {key}", *users, *(f"--address {one}" for one in terms.addresses)))
 
 
 def _time(seconds: int) -> str:

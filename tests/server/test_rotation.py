@@ -15,6 +15,7 @@ from mailsync.server.sqlite import SqliteStore
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
 WHEN = "mailsync: next, 3: when"
+FIRST = "mailsync: next, 1: mailsync server"
 
 
 def works(site, process, key="site.key", token="filter.token"):
@@ -97,10 +98,10 @@ def run(site, *words):
 
 
 def test_who_rotates_is_told_what_is_left_to_do(site):
-    site.server("key", "set", "site", "--user", "filter")
+    site.server("key", "set", "site", "--user", "filter", "--address", "127.0.0.1", "--address", "::1")
     assert run(site, "token", "rotate", "filter") == [
         "mailsync: filter.2 may *:write",
-        "mailsync: next, 1: mailsync server key set site --user filter --user filter.2",
+        f"{FIRST} key set site --user filter --user filter.2 --address 127.0.0.1 --address ::1",
         "mailsync: next, 2: on each host that logs on as filter, put it where server.login is",
         f"{WHEN} none does any more (user=filter in the server's log): mailsync server token revoke filter",
     ]
