@@ -45,7 +45,7 @@ from mailsync.config.inspection import (
     inspect_permissions,
     inspect_time_zones,
 )
-from mailsync.config.keys import read_client_key, read_token
+from mailsync.config.keys import read_client_key, read_login
 from mailsync.config.ownership import other_owner
 from mailsync.config.procmailrc import MAX_PROCMAILRC, lint_procmailrc
 from mailsync.config.route import Route
@@ -185,10 +185,10 @@ def _server(site: Site) -> Iterator[Finding]:
     from mailsync.client.way import way_of
 
     address = site.server.address
-    key, token = read_client_key(site.server.key), read_token(site.server.login)
+    key, login = read_client_key(site.server.key), read_login(site.server)
     try:
         way = way_of(site.server, os.environ)
-        with connect(address, key, token, random=os.urandom, deadline_seconds=_SECONDS, way=way) as link:
+        with connect(address, key, login, random=os.urandom, deadline_seconds=_SECONDS, way=way) as link:
             link.ping()
             for route in site.routes:
                 yield from _scope(site, route, link)

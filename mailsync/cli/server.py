@@ -49,18 +49,6 @@ _EXPORT_HELP = """\
 example:
   mailsync server export --scope US01.LTO > volumes.csv
 """
-_LOGIN_HELP = """\
-example:
-  mailsync server token add filter2 --grant 'US*:write' --out keys/filter2.token
-  mailsync server token revoke filter2
-"""
-_KEY_HELP = """\
-A running server sees new and revoked keys by itself.
-
-example:
-  mailsync server key new library2 --out keys/library2.key
-  mailsync server key revoke library2
-"""
 _SCOPE_HELP = """\
 example:
   mailsync server scope add US01.LTO --default LIBR
@@ -106,7 +94,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     copying.add_argument("--to", metavar="URL", required=True, help="sqlite:PATH or postgresql://...")
     _leaf(commands, "restored", "tell the store that it comes from a backup", _RESTORED_HELP, _restored)
     _configure_scopes(commands)
-    _configure_secrets(commands)
     _configure_rest(commands)
 
 
@@ -142,9 +129,9 @@ def find_listen(arguments: argparse.Namespace) -> Listen:
 
 
 def _configure_rest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from mailsync.cli import server_grants, server_moves, server_settings, server_users
+    from mailsync.cli import server_grants, server_keys, server_moves, server_secrets, server_settings, server_users
 
-    for part in (server_settings, server_users, server_grants, server_moves):
+    for part in (server_secrets, server_keys, server_settings, server_users, server_grants, server_moves):
         part.configure(commands)
 
 
@@ -178,27 +165,6 @@ def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentPars
     listing = _leaf(actions, "list", "every repository of a scope", _REPOSITORY_HELP, scopes.list_repositories)
     listing.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
     _listing(listing)
-
-
-def _configure_secrets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from mailsync.cli import server_grants
-    from mailsync.cli import server_secrets as secrets
-
-    actions = _group(commands, "token", "what machines log on with", _LOGIN_HELP)
-    add = _leaf(actions, "add", "make a user's token", _LOGIN_HELP, secrets.add_token)
-    add.add_argument("user", metavar="USER", help="1 to 16 letters, digits, dots and hyphens")
-    add.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
-    server_grants.add_option(add)
-    _listing(_leaf(actions, "list", "every token user", _LOGIN_HELP, secrets.list_tokens))
-    revoke = _leaf(actions, "revoke", "end a user's token, at once", _LOGIN_HELP, secrets.revoke_token)
-    revoke.add_argument("user", metavar="USER")
-    actions = _group(commands, "key", "what clients open connections with", _KEY_HELP)
-    new = _leaf(actions, "new", "make a client's key", _KEY_HELP, secrets.new_key)
-    new.add_argument("id", metavar="ID", help="1 to 32 of a-z 0-9 . _ -")
-    new.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
-    _listing(_leaf(actions, "list", "every key's ID", _KEY_HELP, secrets.list_keys))
-    revoke = _leaf(actions, "revoke", "take a key out of the ring", _KEY_HELP, secrets.revoke_key)
-    revoke.add_argument("id", metavar="ID")
 
 
 def _load(arguments: argparse.Namespace) -> int:

@@ -1,42 +1,82 @@
-"""`mailsync server token` and `server key`: what machines log on with, and what they open connections with.
+"""`mailsync server token`: what machines log on with.
 
 A secret is in the file that is made (mode 0600) or on stdout, once, and nowhere else: the store keeps what proves a
-token, the ring what a key is derived from.
+token.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import sys
 import time
-from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailsync.cli import server, server_grants
-from mailsync.core.errors import UsageError
+from mailsync.cli.handing_out import handed_out, successor, tell_next
+from mailsync.cli.server_words import group, leaf, listing
+from mailsync.core.errors import MailsyncError, UsageError
 
 if TYPE_CHECKING:
-    from mailsync.wire.keys import Ring
+    from mailsync.wire.keys import Terms, Token
+    from mailsync.wire.scram import Verifier
+
+_HELP = """\
+A token is rotated by a second one: `rotate` makes a new user with a token of its own, who may do what the old one may
+and is in the same groups. Both log on until the old one is revoked.
+
+example:
+  mailsync server token add filter2 --grant 'US*:write' --out keys/filter2.token
+  mailsync server token rotate filter2 --out keys/filter2.2.token
+  mailsync server token revoke filter2
+"""
+
+
+def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
+    """Adds the sub-commands."""
+    actions = group(commands, "token", "what machines log on with", _HELP)
+    add = leaf(actions, "add", "make a user's token", _HELP, add_token)
+    add.add_argument("user", metavar="USER", help="1 to 16 letters, digits, dots and hyphens")
+    add.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
+    server_grants.add_option(add)
+    rotate = leaf(actions, "rotate", "make a new token beside a user's old one", _HELP, rotate_token)
+    rotate.add_argument("user", metavar="USER", help="the user with the old one")
+    rotate.add_argument("--as", metavar="NAME", dest="name", help="the new user's name (default: USER.2, USER.3, ...)")
+    rotate.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
+    listing(leaf(actions, "list", "every token user", _HELP, list_tokens))
+    revoke = leaf(actions, "revoke", "end a user's token, at once", _HELP, revoke_token)
+    revoke.add_argument("user", metavar="USER")
 
 
 def add_token(arguments: Namespace) -> int:
     """Makes a token, lets its user log on, and writes or prints the token file."""
-    from mailsync.wire import keys, scram
+    from mailsync.wire import keys
 
-    try:
-        token = keys.new_token(arguments.user, secrets.token_bytes(scram.TOKEN_BYTES))
-    except ValueError as error:
-        raise UsageError(f"add token: {error}", hint="for example: mailsync server token add filter2") from error
-    verifier = scram.make_verifier(token.secret, secrets.token_bytes(scram.SALT_BYTES))
-    with server.open_store(arguments) as store, _handed_out(arguments.out, keys.format_token(token)):
+    token, verifier = _made("add", arguments.user)
+    with server.open_store(arguments) as store, handed_out(arguments.out, keys.format_token(token)):
         store.add_token(token.user, verifier, int(time.time()), grants=arguments.grant)
         server_grants.tell(store, token.user)
+    return 0
+
+
+def rotate_token(arguments: Namespace) -> int:
+    """Makes a new user who may do what the old one may, with a token, and says what to do with both."""
+    from mailsync.wire import keys
+
+    with server.open_store(arguments) as store:
+        name = arguments.name or successor(arguments.user, {one.name for one in store.users()})
+        token, verifier = _made("rotate", name)
+        with handed_out(arguments.out, keys.format_token(token)):
+            store.rotate_token(arguments.user, token.user, verifier, int(time.time()))
+        server_grants.tell(store, token.user)
+    tell_next(
+        *_for_keys(arguments, arguments.user, token.user),
+        f"on each host that logs on as {arguments.user}, put {arguments.out or 'it'} where server.login is",
+        f"when none does any more (user={arguments.user} in the server's log): "
+        f"mailsync server token revoke {arguments.user}",
+    )
     return 0
 
 
@@ -63,88 +103,30 @@ def revoke_token(arguments: Namespace) -> int:
     return 0
 
 
-def new_key(arguments: Namespace) -> int:
-    """Makes a client's key, adds it to the ring, and writes or prints the key file."""
-    from mailsync.wire import keys
+def _made(what: str, user: str) -> tuple[Token, Verifier]:
+    from mailsync.wire import keys, scram
 
-    path, ring = _ring(arguments)
     try:
-        key = keys.new_client_key(ring, arguments.id, secrets.token_bytes(keys.SECRET_BYTES))
-        changed = keys.with_key(ring, key)
+        token = keys.new_token(user, secrets.token_bytes(scram.TOKEN_BYTES))
     except ValueError as error:
-        raise UsageError(f"new key: {error}", hint="mailsync server key list") from error
-    with _handed_out(arguments.out, keys.format_client_key(key)):
-        _replace(path, keys.format_ring(changed))
-    return 0
+        raise UsageError(f"{what} token: {error}", hint="for example: mailsync server token add filter2") from error
+    return token, scram.make_verifier(token.secret, secrets.token_bytes(scram.SALT_BYTES))
 
 
-def list_keys(arguments: Namespace) -> int:
-    """Prints the ID of every key in the ring."""
-    _, ring = _ring(arguments)
-    if arguments.json:
-        print(json.dumps({"keys": [{"id": name} for name in sorted(ring.secrets)]}, indent=2))
-        return 0
-    for name in sorted(ring.secrets):
-        print(name)
-    return 0
-
-
-def revoke_key(arguments: Namespace) -> int:
-    """Takes a key out of the ring: no connection is opened with it any more."""
-    from mailsync.wire import keys
-
-    path, ring = _ring(arguments)
-    try:
-        changed = keys.without_key(ring, arguments.id)
-    except ValueError as error:
-        raise UsageError(f"revoke key: {error}", hint="mailsync server key list") from error
-    _replace(path, keys.format_ring(changed))
-    print(f"key {arguments.id} revoked")
-    return 0
-
-
-def _ring(arguments: Namespace) -> tuple[Path, Ring]:
+def _for_keys(arguments: Namespace, user: str, new: str) -> list[str]:
+    """What to do about keys of the site's ring that are for the old user, and not for the new one."""
     from mailsync.config.keys import read_ring
-    from mailsync.config.ownership import require_owner
 
-    path = server.find_listen(arguments).keys
-    require_owner(path)
-    return path, read_ring(path)
-
-
-@contextmanager
-def _handed_out(out: str | None, secret: str) -> Iterator[None]:
-    """Around what makes a secret valid: its file is there first, and goes if that fails; without one it is printed."""
-    if out is None:
-        yield
-        sys.stdout.write(secret)
-        return
-    path = Path(out)
-    _write_new(path, secret)
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    print(f"{out} made: keep it secret")
+    with suppress(MailsyncError):  # where the ring is elsewhere nobody here knows
+        terms = read_ring(server.find_listen(arguments).keys).terms
+        return [_widened(key, one, new) for key, one in terms.items() if user in one.users]
+    return []
 
 
-def _write_new(path: Path, text: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise UsageError(f"write {path}: {error.strerror}", hint="name a file that does not exist yet") from error
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Puts a new ring in the place of the old one; whoever reads sees either. Two at once: the second is refused."""
-    new = path.with_name(f"{path.name}.new")
-    _write_new(new, text)
-    new.replace(path)
+def _widened(key: str, terms: Terms, user: str) -> str:
+    """The command that lets one user more log on over a key."""
+    users = (f"--user {name}" for name in (*terms.users, user))
+    return " ".join((f"mailsync server key set {key}", *users, *(f"--address {one}" for one in terms.addresses)))
 
 
 def _time(seconds: int) -> str:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from mailsync.core.errors import ForeignProtocolError, MailsyncError, RefusedError, TemporaryError, UnreachableError
 from mailsync.core.outcome import Outcome
-from mailsync.wire.errors import Code, Refusal
+from mailsync.wire.errors import Code, Refusal, RemoteProtocolError
 from mailsync.wire.messages import Failure
 
 _FOREIGN = "for a TapeTrack server use kind: tmss10sync (not in this version); is the port right?"
+_NO_KDF = "another Python or OpenSSL here; or, on the server's host: mailsync server user password --fips NAME"
 _STALE = frozenset({Code.EPOCH_CHANGED, Code.BASE_TOO_OLD, Code.PLAN_STALE})
 
 
@@ -69,6 +70,17 @@ def foreign(address: str) -> ForeignProtocolError:
     return ForeignProtocolError(f"what answers at {address} does not speak this protocol", hint=_FOREIGN)
 
 
+def not_greeted(address: str, error: RemoteProtocolError) -> MailsyncError:
+    """What answers greets in a way that no server of ours would, or asks for less than a password is worth."""
+    return not_proved(address, error) if error.code is Code.INVALID else foreign(address)
+
+
+def not_proved(address: str, error: RemoteProtocolError) -> RefusedError:
+    """Why no proof of a password is made for this server."""
+    hint = _NO_KDF if error.code is Code.VERSION else "nothing was proved to it: does another pose as it?"
+    return RefusedError(f"log on to server {address}: {error}", hint=hint)
+
+
 def failed(failure: Failure) -> MailsyncError:
     """What an ERROR of the server is here."""
     code, text, after_ms, outcome = failure
@@ -81,9 +93,10 @@ def failed(failure: Failure) -> MailsyncError:
     if code == Code.NO_SUCH_SCOPE:
         return NoScopeError(f"the server refused: {text}", hint="mailsync server scope list")
     if code == Code.AUTH_FAILED:
-        return RefusedError(f"the server refused the login: {text}", hint="mailsync server token list")
+        return RefusedError(f"the server refused the login: {text}", hint="who may log on: mailsync server user list")
     if code == Code.AUTH_UPGRADE_REQUIRED:
-        return RefusedError(f"the server refused: {text}", hint="log on with the password itself, not with its digest")
+        hint = "on the server's host: mailsync server user password NAME"
+        return RefusedError(f"the server refused the login: {text}", hint=hint)
     if code == Code.FORBIDDEN:
         return RefusedError(f"the server refused: {text}")
     return ServerError(code, text, after_ms)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
-from mailsync.client.failures import HungUpError, failed, foreign, refused
+from mailsync.client.failures import HungUpError, failed, foreign, not_greeted, not_proved, refused
 from mailsync.client.line import Line
 from mailsync.client.way import DIRECT, Way
 from mailsync.core.cursor import Cursor, Page
@@ -142,7 +142,10 @@ class Link:
             raise refused(self._line.address, event.refusal)
         assert isinstance(event, Connected)
         if self._session.has_token:
-            self._unsent = self._session.send_auth()
+            try:
+                self._unsent = self._session.send_auth()
+            except RemoteProtocolError as error:
+                raise not_proved(self._line.address, error) from error
         return event
 
     def sync(self, scope: Scope, cursor: Cursor, repositories_version: int) -> Iterator[Page]:
@@ -290,5 +293,5 @@ class Link:
             raise RefusedError(f"{address}: {error}", hint="something else answers in the server's place") from error
         except RemoteProtocolError as error:
             if not self._session.connected:
-                raise foreign(address) from error
+                raise not_greeted(address, error) from error
             raise TemporaryError(f"the connection to server {address} is broken: {error}") from error

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from mailsync.config.definitions import ENDINGS, Definitions, read_definitions, unknown_names
-from mailsync.config.keys import read_client_key, read_ring, read_token
+from mailsync.config.keys import read_client_key, read_login, read_ring
 from mailsync.config.ownership import as_owner, other_owner, secret_complaint, secret_hint, user_name
 from mailsync.config.route import SENDER
 from mailsync.config.site import Listen, Site
 from mailsync.core.errors import ConfigurationError
 from mailsync.definition.document import Fault
 from mailsync.definition.model import Claim, Definition
-from mailsync.wire.keys import ClientKey, public_key
+from mailsync.wire.keys import ANYBODY, ClientKey, public_key
 
 PROBLEM, NOTE = "problem", "note"
 MAX_SAMPLE = 10_000_000
@@ -82,7 +82,7 @@ def inspect_keys(site: Site) -> Iterator[Finding]:
     """The key, the login and the ring: readable, by nobody else, well-formed, and fitting each other."""
     key, findings = _read(read_client_key, site, "server.key", site.server.key)
     yield from findings
-    yield from _read(read_token, site, "server.login", site.server.login)[1]
+    yield from _read(lambda _: read_login(site.server), site, "server.login", site.server.login)[1]
     if site.listen is not None:
         yield from _ring(site, site.listen, key)
     yield from _certificates(site)
@@ -216,7 +216,7 @@ def _ring(site: Site, listen: Listen, key: ClientKey | None) -> Iterator[Finding
     if held is None or not hmac.compare_digest(held, key.secret):
         text = f'the ring does not have the key "{key.id}" that this host connects with'
         yield Finding(PROBLEM, "keys", str(listen.keys), text, "mailsync server key new writes one that it has")
-    if key.server and key.server != public_key(ring.static):
+    if key.server and key.server != public_key(ring.terms.get(key.id, ANYBODY).static or ring.static):
         text = f'the key "{key.id}" is for a server with another static key'
         yield Finding(PROBLEM, "keys", str(listen.keys), text, "mailsync server key new writes one for this server")
 

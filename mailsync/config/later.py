@@ -8,7 +8,7 @@ from __future__ import annotations
 from mailsync.definition.document import Section
 
 SITE = ("lmtp", "jobs", "trusted_hosts", "border_strips", "authserv_id")
-SERVER = ("user", "password_file", "kind")
+SERVER = ("kind",)
 AUTHENTICATE = ("dkim", "results", "ed25519", "local")
 NOT_YET = "not in this version"
 

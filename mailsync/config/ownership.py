@@ -53,15 +53,17 @@ def as_owner(owner: str, words: Sequence[str]) -> str:
     return f"sudo -u {owner} {command} (or: runuser -u {owner} -- {command})"
 
 
-def read_secret(path: Path) -> str:
+def read_secret(path: Path, encoding: str = "ascii") -> str:
     """The text of a file that holds a secret. Raises ConfigurationError when it is missing, or open to others."""
     complaint = secret_complaint(path)
     if complaint:
         raise ConfigurationError((f"{path}: {complaint}",), hint=secret_hint(path))
     try:
-        return path.read_text(encoding="ascii")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError((f"{path}: not plain ASCII text",)) from error
+        return path.read_text(encoding=encoding)
+    except UnicodeDecodeError:
+        text = "not plain ASCII text" if encoding == "ascii" else "not UTF-8 text"
+        # Without the cause: it holds what was read, and a traceback may show it.
+        raise ConfigurationError((f"{path}: {text}",)) from None
     except OSError as error:
         raise ConfigurationError((f"{path}: cannot be read: {error.strerror}",)) from error
 

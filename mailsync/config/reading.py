@@ -25,6 +25,8 @@ _HEX = frozenset("0123456789abcdef")
 _TOKEN_ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.-")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
 _IPV6 = frozenset("0123456789abcdefABCDEF:.")
+_LOGIN = "login: keys/filter.token, or user: NAME and password_file: FILE"
+_USERS = "as mailsync server user list has it"
 _MAILDIR, _SQLITE, _POSTGRESQL = "maildir:", "sqlite:", "postgresql://"
 
 
@@ -46,7 +48,7 @@ def site_of(document: Section, path: Path) -> Site:
         limits=read_limits(document.section("limits")),
         places={
             "server.key": server.place("key"),
-            "server.login": server.place("login"),
+            "server.login": server.place("password_file" if server.has("password_file") else "login"),
             "listen.keys": listen.place("keys"),
         },
     )
@@ -68,15 +70,31 @@ def _server(section: Section, folder: Path) -> Server:
     if not list(section.keys()):
         return Server("", folder, folder)  # the section's absence is the one fault worth telling
     refuse_later(section, SERVER)
+    login, user = _login(section, folder)
     server = Server(
         address=_address(section, least_port=1),
         key=_path(section, "key", folder),
-        login=_path(section, "login", folder),
+        login=login,
         tls=read_server_tls(section, folder),
         proxy=read_proxy(section),
+        user=user,
     )
     section.finish("server")
     return server
+
+
+def _login(section: Section, folder: Path) -> tuple[Path, str]:
+    """The file of a token, or that of a password and its user."""
+    if not (section.has("user") or section.has("password_file")):
+        return _path(section, "login", folder), ""
+    from mailsync.wire.scram import is_login_name
+
+    if section.has("login"):
+        section.fault("login", "a token, and a user with a password: one of them", _LOGIN)
+    user = section.text("user", required=True)
+    if user and not is_login_name(user):
+        section.fault("user", f'"{user}" is neither a user nor an e-mail address', _USERS)
+    return _path(section, "password_file", folder), user
 
 
 def _listen(section: Section, folder: Path) -> Listen:

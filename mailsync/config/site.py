@@ -35,9 +35,10 @@ class ServerTls(NamedTuple):
 
 
 class Server(NamedTuple):
-    """How this host reaches the server: `HOST:PORT`, the client's key file, the login's token file.
+    """How this host reaches the server: `HOST:PORT`, the client's key file, the login's file.
 
-    `proxy` is a URL, `environment`, or empty.
+    That is a token or, with a `user` (a name or an e-mail address), the user's password. `proxy` is a URL,
+    `environment`, or empty.
     """
 
     address: str
@@ -45,6 +46,7 @@ class Server(NamedTuple):
     login: Path
     tls: ServerTls | None = None
     proxy: str = ""
+    user: str = ""
 
 
 class ListenTls(NamedTuple):
@@ -76,8 +78,8 @@ class Site(NamedTuple):
     """A whole site. `tokens` maps a token's id to the SHA-256 (hex) of its live tokens; routes are in file order.
 
     `sendmail` is the argv of a program that reads a message on stdin, or the folder of a Maildir that files it.
-    `places` has line and column of the names of files that are looked at later: `server.key`, `server.login` and,
-    where there is a server, `listen.keys`.
+    `places` has line and column of the names of files that are looked at later: `server.key`, `server.login` (the
+    password's, where that is it) and, where there is a server, `listen.keys`.
     """
 
     path: Path

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from mailsync.client.archive import Archive
 from mailsync.client.journal import Journal
-from mailsync.config.keys import read_client_key, read_token
+from mailsync.config.keys import read_client_key, read_login
 from mailsync.config.ownership import require_owner
 from mailsync.config.site import Site
 from mailsync.core.errors import DeadlineError, TemporaryError
@@ -111,8 +111,8 @@ class SiteServer:
         require_owner(site.state)
         self._server = site.server
         self._key = read_client_key(site.server.key)
-        self._token = read_token(site.server.login)
-        name = cache_name(site.server.address, self._key, self._token.user)
+        self._login = read_login(site.server)
+        name = cache_name(site.server.address, self._key, self._login.user)
         self._cache = Cache.open(site.state / "cache", name)
         self._link: Link | None = None
         self._spent = (0, 0)
@@ -169,5 +169,5 @@ class SiteServer:
             from mailsync.client.way import way_of
 
             way = way_of(self._server, os.environ)
-            self._link = connect(self._server.address, self._key, self._token, random=os.urandom, way=way)
+            self._link = connect(self._server.address, self._key, self._login, random=os.urandom, way=way)
         return self._link

@@ -101,7 +101,10 @@ class TokenUser(NamedTuple):
 
 
 class User(NamedTuple):
-    """Who may log on, with a token or a password. `email` is another name; times as in `TokenUser`."""
+    """Who may log on, with a token or a password. `email` is another name; times as in `TokenUser`.
+
+    `digest` is true while an imported MD5 proves the user; from `upgrade_by` on (0: never) it is not enough any more.
+    """
 
     name: str
     kind: str
@@ -109,6 +112,16 @@ class User(NamedTuple):
     created: int
     revoked: int
     groups: tuple[str, ...]
+    digest: bool
+    upgrade_by: int
+
+
+class Login(NamedTuple):
+    """A live user as a login finds it: what proves it, and from when on (Unix seconds, 0: never) that is not enough."""
+
+    user: str
+    verifier: Verifier
+    upgrade_by: int
 
 
 class Group(NamedTuple):
@@ -172,6 +185,10 @@ class Administration(Protocol):
         """What proves the user's token or password, None for an unknown or revoked one; its `kdf` tells which."""
         ...
 
+    def login(self, name: str) -> Login | None:
+        """The live user of a name or an e-mail address, None when there is none."""
+        ...
+
     def profiles(self) -> tuple[Kdf, ...]:
         """How each live password is protected: users that do not exist are made to look like one of these."""
         ...
@@ -191,20 +208,35 @@ class Administration(Protocol):
         """
         ...
 
+    def rotate_token(self, user: str, successor: str, verifier: Verifier, now: int) -> None:
+        """Lets a new user log on, with the grants and in the groups of one with a live token, which stays as it is.
+
+        Raises RequestError INVALID where there is no such token, or somebody was ever called like the new one.
+        """
+        ...
+
     def revoke_token(self, user: str, now: int) -> bool:
         """Ends the user's token; False when there is no live one. Sessions already open may do nothing more."""
         ...
 
-    def add_user(
+    def add_user(  # noqa: PLR0913 - a user
         self,
         user: str,
         verifier: Verifier,
         now: int,
         *,
         email: str = "",
+        upgrade_by: int = 0,
         grants: Sequence[tuple[str, Access]] = (),
     ) -> None:
-        """Lets the user log on with a token or a password, whatever the verifier is of, as `add_token` does."""
+        """Lets the user log on with a token or a password, whatever the verifier is of, as `add_token` does.
+
+        From `upgrade_by` on (Unix seconds, 0: never) an imported MD5 is not enough any more.
+        """
+        ...
+
+    def set_password(self, user: str, verifier: Verifier) -> None:
+        """Replaces what proves a live user's password. Raises RequestError FORBIDDEN where there is none."""
         ...
 
     def revoke_user(self, user: str, now: int) -> bool:

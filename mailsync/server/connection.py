@@ -25,6 +25,7 @@ from mailsync.server.account import Account, Peer
 from mailsync.server.admission import network_of
 from mailsync.server.hearing import Hearing, Stopping, unless_stopping
 from mailsync.server.pages import Step
+from mailsync.server.ring import Entry
 from mailsync.server.service import Unable
 from mailsync.server.shared import Shared, Streams
 from mailsync.server.store import Principal
@@ -76,6 +77,7 @@ class Connection:
         self._account = Account(shared.log, shared.metrics, shared.clock, peer)
         self._until = asyncio.timeout(shared.limits.login)
         self._attempt: Attempt | None = None
+        self._key = Entry(None)
         self._hearing = Hearing(shared, self._session, self._account, self._send)
 
     async def run(self, drop: Callable[[], object]) -> None:
@@ -189,13 +191,14 @@ class Connection:
             case StatsAsked(_, scope):
                 return partial(service.count, store, session.user, scope, now), session.send_stats
             case SetVerifierAsked(_, verifier):
-                call = partial(service.set_verifier, store, principal, verifier, now)
+                call = partial(service.set_verifier, store, principal, verifier, session.stored_key, now)
                 return call, lambda request, _: session.send_verifier_set(request)
 
     def _check_key(self, key_id: str, ephemeral: bytes) -> None:
         if self._shared.admission.is_repeated(ephemeral):
             raise _Ended("replayed")
-        self._session.accept_key(self._shared.ring.secret(key_id))
+        self._key = self._shared.ring.find(key_id, self._peer.address)
+        self._session.accept_key(self._key.secret, self._key.static)
         self._shared.admission.remember(ephemeral)
 
     async def _refuse_login(self) -> None:
@@ -212,7 +215,8 @@ class Connection:
             self._attempt = Attempt(shared.throttle, who)
             await unless_stopping(self._shared.stopping, self._attempt.begin())
         try:
-            found = await shared.ask(partial(service.find_login, shared.store, user)) if user else (None, ())
+            call = partial(service.find_login, shared.store, user, self._key.users, int(shared.clock()))
+            found = await shared.ask(call) if user else service.NOBODY
         except TemporaryError as error:
             shared.log.event("unable", key=session.key_id, code=int(Code.BUSY), cause=str(error))
             raise RemoteProtocolError("the store cannot answer now", Code.BUSY) from error
@@ -251,10 +255,9 @@ class Connection:
 
     async def _reply(self, request: int, answer: T | Unable, send: Callable[[int, T], bytes]) -> None:
         if isinstance(answer, Unable):
-            await self._refuse(request, answer)
-        else:
-            self._account.answer(self._session, answer)
-            await self._send(send(request, answer))
+            return await self._refuse(request, answer)
+        self._account.answer(self._session, answer)
+        return await self._send(send(request, answer))
 
     async def _refuse(self, request: int, answer: Unable) -> None:
         self._account.answer(self._session, answer)

@@ -1,17 +1,31 @@
 """The key ring of a running server: its file, read again when it changes, so that keys come and go without a restart.
 
-A file that cannot be read while it is being replaced leaves the ring as it was. The server's own static key is the
-one it started with: a new one means new client keys anyway.
+A file that cannot be read while it is being replaced leaves the ring as it was. A key that was made for an earlier
+static key of the server goes on with that one; users that do not exist are made up from the newest.
 """
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
+from typing import NamedTuple
 
 from mailsync.config.keys import read_ring
 from mailsync.core.errors import ConfigurationError
+from mailsync.wire.keys import ANYBODY
 
 Stamp = tuple[int, int, int]
+
+
+class Entry(NamedTuple):
+    """What a client's key opens a connection with: its secret, the server's private key for it, its users (empty: any).
+
+    The secret of a key that the ring does not have (any more), or not for this client's address, is None.
+    """
+
+    secret: bytes | None
+    static: bytes = b""
+    users: tuple[str, ...] = ()
 
 
 class RingFile:
@@ -24,22 +38,24 @@ class RingFile:
 
     @property
     def static(self) -> bytes:
-        """The server's private key."""
+        """The server's newest private key."""
         return self._ring.static
 
-    def secret(self, key_id: str) -> bytes | None:
-        """The secret of a client's key, None when the ring does not have it (any more)."""
+    def find(self, key_id: str, address: str) -> Entry:
+        """What the ring has, as of now, for a key id that is named from an address."""
         stamp = self._look()
         if stamp != self._stamp:
             self._read_again(stamp)
-        return self._ring.secrets.get(key_id)
+        users, networks, static = self._ring.terms.get(key_id, ANYBODY)
+        if networks and not _is_within(address, networks):
+            return Entry(None)
+        return Entry(self._ring.secrets.get(key_id), static or self._ring.static, users)
 
     def _read_again(self, stamp: Stamp | None) -> None:
         try:
-            ring = read_ring(self._path)
+            self._ring = read_ring(self._path)
         except ConfigurationError:
             return
-        self._ring = ring._replace(static=self._ring.static)
         self._stamp = stamp
 
     def _look(self) -> Stamp | None:
@@ -48,3 +64,13 @@ class RingFile:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _is_within(address: str, networks: tuple[str, ...]) -> bool:
+    try:
+        client = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False  # it was gone before it could be asked about
+    if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
+        client = client.ipv4_mapped
+    return any(client in ip_network(one) for one in networks)

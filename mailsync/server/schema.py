@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _TABLES = """
 CREATE TABLE store (
     epoch BYTES NOT NULL CHECK (length(epoch) = 16),
@@ -161,6 +161,7 @@ CREATE TABLE users (
     stored_key BYTES NOT NULL,
     server_key BYTES NOT NULL,
     kdf TEXT,                   -- wire.passwords.format_kdf: how a password becomes a key; NULL of a token
+    upgrade_by INTEGER NOT NULL DEFAULT 0,  -- Unix seconds: from then on an imported MD5 is not enough; 0: never
     created INTEGER NOT NULL,
     revoked INTEGER NOT NULL,   -- Unix seconds, 0 while live
     CHECK ((kind = 'token') = (kdf IS NULL))

@@ -2,7 +2,7 @@
 
 asked        answered
 key          its secret, None for an unknown one: both then go on alike
-login        the user's verifier, None for an unknown or revoked one: both then go on alike
+login        the user's verifier, None for an unknown or revoked one, or one that the key is not for: all go on alike
 SYNC         pages, one `next_page` after the other, until one has no more or as many as were asked for are out
 APPLY        the outcome, or the failure with the code the store gave it
 RUN          how the run stands
@@ -29,12 +29,15 @@ from mailsync.wire.errors import Code, RemoteProtocolError
 from mailsync.wire.events import ApplyAsked
 from mailsync.wire.figures import ScopeFigures, ScopeList, ScopeStats
 from mailsync.wire.messages import Failure, Sync
-from mailsync.wire.passwords import NO_PREHASH, Kdf, check_kdf
+from mailsync.wire.passwords import MD5, NO_PREHASH, Kdf, check_kdf
 from mailsync.wire.runs import RunLease, RunStep, RunWord
 from mailsync.wire.scram import Verifier
 
 RETRY_MS = 5000
 NO_EPOCH = bytes(16)  # of a store without scopes
+_OVERDUE = Failure(
+    Code.AUTH_UPGRADE_REQUIRED, "the imported MD5 of this password is not enough any more: ask for a new password"
+)
 
 
 class Unable(NamedTuple):
@@ -42,6 +45,18 @@ class Unable(NamedTuple):
 
     failure: Failure
     cause: str
+
+
+class Offer(NamedTuple):
+    """What a login is offered, in the order of ServerSession.offer_login."""
+
+    verifier: Verifier | None
+    mix: tuple[Kdf, ...]
+    account: str
+    overdue: Failure | None
+
+
+NOBODY = Offer(None, (), "", None)
 
 
 def next_page(store: Store, pages: PageCache, user: str, sync: Sync, method: Method) -> Step | Unable:
@@ -113,13 +128,20 @@ def count(store: Store, user: str, scope: Scope, now: int) -> ScopeStats | Unabl
     return ScopeStats(now, found.volumes, found.bytes, found.repositories, found.flags)
 
 
-def find_login(store: Store, user: str) -> tuple[Verifier | None, tuple[Kdf, ...]]:
-    """What proves the user's login, and how the passwords of the site are protected: both are looked up for anybody."""
-    return store.verifier(user), store.profiles()
+def find_login(store: Store, name: str, users: tuple[str, ...], now: int) -> Offer:
+    """What a login by this name, or e-mail address, is offered; all of it is looked up for anybody.
+
+    `users` are those that the connection's key is for, empty: any. `now` is in Unix seconds.
+    """
+    found, mix = store.login(name), store.profiles()
+    if found is None or (users and found.user not in users):
+        return Offer(None, mix, "", None)
+    overdue = found.verifier.kdf.prehash == MD5 and 0 < found.upgrade_by <= now
+    return Offer(found.verifier, mix, found.user, _OVERDUE if overdue else None)
 
 
-def set_verifier(store: Store, principal: Principal, verifier: Verifier, now: int) -> Unable | None:
-    """Replaces what proves the user's own password; `now` is in Unix seconds."""
+def set_verifier(store: Store, principal: Principal, verifier: Verifier, instead_of: bytes, now: int) -> Unable | None:
+    """Replaces what proves the user's own password, known by its StoredKey; `now` is in Unix seconds."""
     try:
         check_kdf(verifier.kdf._replace(prehash=NO_PREHASH))
     except RemoteProtocolError as error:
@@ -127,7 +149,7 @@ def set_verifier(store: Store, principal: Principal, verifier: Verifier, now: in
     if verifier.kdf.prehash != NO_PREHASH:
         return _unable(RequestError(Code.INVALID, "set verifier: a digest is not kept any more"))
     try:
-        store.set_verifier(verifier, principal, now)
+        store.set_verifier(verifier, principal, now, instead_of=instead_of)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     return None

@@ -15,6 +15,7 @@ from mailsync.server.access import USER_KIND, Access, Asker, Grant
 from mailsync.server.administration import (
     Cluster,
     Group,
+    Login,
     RepositoryChange,
     RepositoryState,
     ScopeChange,
@@ -27,7 +28,7 @@ from mailsync.server.database import Connection, Database
 from mailsync.server.sql_chain import Said, Writing, append, append_site
 from mailsync.server.store import RequestError
 from mailsync.wire.errors import Code
-from mailsync.wire.passwords import TOKEN, Kdf
+from mailsync.wire.passwords import TOKEN, Kdf, format_kdf
 from mailsync.wire.scram import Verifier
 
 
@@ -138,6 +139,10 @@ class SqlAdministration:
         """As administration.Administration.verifier."""
         return self._database.read(lambda connection: sql_users.find_verifier(connection, user))
 
+    def login(self, name: str) -> Login | None:
+        """As administration.Administration.login."""
+        return self._database.read(lambda connection: sql_users.find_login(connection, name))
+
     def profiles(self) -> tuple[Kdf, ...]:
         """As administration.Administration.profiles."""
         return self._database.read(sql_users.find_profiles)
@@ -156,23 +161,48 @@ class SqlAdministration:
             raise RequestError(Code.INVALID, f"add token: what proves {user} is a password's")
         self.add_user(user, verifier, now, grants=grants)
 
+    def rotate_token(self, user: str, successor: str, verifier: Verifier, now: int) -> None:
+        """As administration.Administration.rotate_token."""
+        if kind_of(verifier) != TOKEN:
+            raise RequestError(Code.INVALID, f"rotate token: what proves {successor} is a password's")
+
+        def write(connection: Connection) -> None:
+            if sql_users.has_user(connection, successor):
+                raise RequestError(Code.INVALID, f"rotate token: there is, or was, a user {successor}")
+            sql_users.put_user(connection, successor, verifier, now)
+            sql_users.copy_standing(connection, user, successor)
+
+        self._administer(write, Said("token rotated", {"user": user, "successor": successor}))
+
     def revoke_token(self, user: str, now: int) -> bool:
         """As administration.Administration.revoke_token."""
         return self._end(user, now, TOKEN)
 
-    def add_user(
-        self, user: str, verifier: Verifier, now: int, *, email: str = "", grants: Sequence[tuple[str, Access]] = ()
+    def add_user(  # noqa: PLR0913 - a user
+        self,
+        user: str,
+        verifier: Verifier,
+        now: int,
+        *,
+        email: str = "",
+        upgrade_by: int = 0,
+        grants: Sequence[tuple[str, Access]] = (),
     ) -> None:
         """As administration.Administration.add_user."""
         given = [Grant(USER_KIND, user, customers, access) for customers, access in grants]
 
         def write(connection: Connection) -> None:
-            sql_users.put_user(connection, user, verifier, now, email)
+            sql_users.put_user(connection, user, verifier, now, email=email, upgrade_by=upgrade_by)
             for grant in given:
                 sql_grants.put_grant(connection, grant)
 
         said = {"user": user, "email": email, "grants": [str(grant) for grant in given]}
         self._administer(write, Said(f"{kind_of(verifier)} added", said))
+
+    def set_password(self, user: str, verifier: Verifier) -> None:
+        """As administration.Administration.set_password."""
+        said = Said("password set", {"user": user, "kdf": format_kdf(verifier.kdf)})
+        self._administer(lambda connection: sql_users.replace_verifier(connection, user, verifier), said)
 
     def revoke_user(self, user: str, now: int) -> bool:
         """As administration.Administration.revoke_user."""

@@ -187,11 +187,11 @@ class SqlStore(SqlAdministration):
         at = self._database.read(lambda connection: sql_scope.find_scope(connection, scope))
         return sql_ledger.each_entry(self._database, at, volume)
 
-    def set_verifier(self, verifier: Verifier, principal: Principal, now: int) -> None:
+    def set_verifier(self, verifier: Verifier, principal: Principal, now: int, *, instead_of: bytes) -> None:
         """As store.Store.set_verifier."""
 
         def write(connection: Connection) -> None:
-            sql_users.replace_verifier(connection, principal.user, verifier)
+            sql_users.replace_verifier(connection, principal.user, verifier, instead_of=instead_of)
             said = {"user": principal.user, "kdf": format_kdf(verifier.kdf)}
             append_site(connection, Writing(str(principal), now), Said("password set", said))
 

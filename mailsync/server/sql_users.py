@@ -6,31 +6,38 @@ password, nor the other way round. A revoked user keeps groups and grants, for t
 
 from __future__ import annotations
 
-import re
-
 from mailsync.core.model import USER
-from mailsync.server.administration import LONGEST_CUSTOMER_DESCRIPTION, Group, TokenUser, User, kind_of
+from mailsync.server.administration import LONGEST_CUSTOMER_DESCRIPTION, Group, Login, TokenUser, User, kind_of
 from mailsync.server.database import Connection
 from mailsync.server.store import RequestError
 from mailsync.wire.errors import Code
-from mailsync.wire.passwords import OF_TOKENS, TOKEN, Kdf, format_kdf, parse_kdf
-from mailsync.wire.scram import Verifier
+from mailsync.wire.passwords import MD5, OF_TOKENS, TOKEN, Kdf, format_kdf, parse_kdf
+from mailsync.wire.scram import EMAIL, Verifier
 
-_EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}\Z", re.ASCII)
-_LOGIN = "SELECT salt, stored_key, server_key, kdf FROM users WHERE id = ? AND revoked = 0"
-_NOBODY = (b"", b"", b"", None)
+# No user's name has an @, so at most one row fits.
+_LOGIN = """
+    SELECT id, salt, stored_key, server_key, kdf, upgrade_by FROM users
+    WHERE (id = ? OR (email = ? AND email <> '')) AND revoked = 0
+"""
+_NOBODY = ("", b"", b"", b"", None, 0)
 _TOKENS_KDF = format_kdf(OF_TOKENS)
 _USER_HINT = "who is there: mailsync server user list"
 _GROUP_HINT = "what is there: mailsync server group list"
 
 
+def find_login(connection: Connection, name: str) -> Login | None:
+    """The live user of a name or an e-mail address, None when there is none."""
+    row = connection.execute(_LOGIN, (name, name)).fetchone()
+    # Whoever is not there costs what somebody costs who is.
+    user, salt, stored_key, server_key, kdf, upgrade_by = row or _NOBODY
+    login = Login(user, Verifier(salt, stored_key, server_key, parse_kdf(kdf or _TOKENS_KDF)), upgrade_by)
+    return login if row else None
+
+
 def find_verifier(connection: Connection, user: str) -> Verifier | None:
     """What proves who a live user is, None for an unknown or revoked one."""
-    row = connection.execute(_LOGIN, (user,)).fetchone()
-    # Whoever is not there costs what somebody costs who is.
-    salt, stored_key, server_key, kdf = row or _NOBODY
-    verifier = Verifier(salt, stored_key, server_key, parse_kdf(kdf or _TOKENS_KDF))
-    return verifier if row else None
+    found = find_login(connection, user)
+    return found.verifier if found else None
 
 
 def find_profiles(connection: Connection) -> tuple[Kdf, ...]:
@@ -50,16 +57,21 @@ def find_users(connection: Connection) -> tuple[User, ...]:
     groups: dict[str, list[str]] = {}
     for user, group in connection.execute("SELECT member, user_group FROM members ORDER BY member, user_group"):
         groups.setdefault(user, []).append(group)
-    rows = connection.execute("SELECT id, kind, email, created, revoked FROM users ORDER BY id")
-    return tuple(User._make((*row, tuple(groups.get(row[0], ())))) for row in rows)
+    rows = connection.execute("SELECT id, kind, email, created, revoked, kdf, upgrade_by FROM users ORDER BY id")
+    return tuple(
+        User._make((*row[:5], tuple(groups.get(row[0], ())), parse_kdf(row[5] or _TOKENS_KDF).prehash == MD5, row[6]))
+        for row in rows
+    )
 
 
-def put_user(connection: Connection, user: str, verifier: Verifier, now: int, email: str) -> None:
+def put_user(  # noqa: PLR0913 - a row
+    connection: Connection, user: str, verifier: Verifier, now: int, *, email: str = "", upgrade_by: int = 0
+) -> None:
     """Lets the user log on. Raises RequestError INVALID for a name that is none, or a live user."""
     kind = kind_of(verifier)
     what = f"add {kind}"
     _check_name(what, user)
-    if email and not _EMAIL.match(email):
+    if email and not EMAIL.match(email):
         raise RequestError(Code.INVALID, f'{what}: "{email}" is not an e-mail address')
     if find_verifier(connection, user) is not None:
         command = "token" if kind == TOKEN else "user"
@@ -70,25 +82,47 @@ def put_user(connection: Connection, user: str, verifier: Verifier, now: int, em
     if other is not None:
         raise RequestError(Code.INVALID, f"{what}: {email} belongs to {other[0]}", hint=_USER_HINT)
     connection.execute(
-        "INSERT INTO users (id, kind, email, salt, stored_key, server_key, kdf, created, revoked) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) "
+        "INSERT INTO users (id, kind, email, salt, stored_key, server_key, kdf, upgrade_by, created, revoked) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
         "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, email = excluded.email, salt = excluded.salt, "
         "stored_key = excluded.stored_key, server_key = excluded.server_key, kdf = excluded.kdf, "
-        "created = excluded.created, revoked = 0",
-        (user, kind, email, *verifier[:3], None if kind == TOKEN else format_kdf(verifier.kdf), now),
+        "upgrade_by = excluded.upgrade_by, created = excluded.created, revoked = 0",
+        (user, kind, email, *verifier[:3], None if kind == TOKEN else format_kdf(verifier.kdf), upgrade_by, now),
     )
 
 
-def replace_verifier(connection: Connection, user: str, verifier: Verifier) -> None:
-    """Replaces what proves a live password. Raises RequestError: FORBIDDEN where there is none, INVALID by a token."""
+def copy_standing(connection: Connection, user: str, successor: str) -> None:
+    """Puts a new user into another's groups, and grants it the same. Raises RequestError INVALID."""
+    live = connection.execute("SELECT 1 FROM users WHERE id = ? AND kind = ? AND revoked = 0", (user, TOKEN))
+    if live.fetchone() is None:
+        raise RequestError(Code.INVALID, f"rotate token: {user} has no live one", hint=_USER_HINT)
+    connection.execute(
+        "INSERT INTO members (user_group, member) SELECT user_group, ? FROM members WHERE member = ?",
+        (successor, user),
+    )
+    connection.execute(
+        "INSERT INTO grants (kind, holder, customers, access) "
+        "SELECT kind, ?, customers, access FROM grants WHERE kind = 'user' AND holder = ?",
+        (successor, user),
+    )
+
+
+def replace_verifier(connection: Connection, user: str, verifier: Verifier, *, instead_of: bytes | None = None) -> None:
+    """Replaces what proves a live password, where it is given only while its StoredKey is `instead_of`.
+
+    Raises RequestError: FORBIDDEN where there is none, INVALID by a token.
+    """
     if kind_of(verifier) == TOKEN:
         raise RequestError(Code.INVALID, f"set verifier: what was sent for {user} is of a token")
     query = (
-        "UPDATE users SET salt = ?, stored_key = ?, server_key = ?, kdf = ? "
+        "UPDATE users SET salt = ?, stored_key = ?, server_key = ?, kdf = ?, upgrade_by = 0 "
         "WHERE id = ? AND revoked = 0 AND kdf IS NOT NULL"
     )
-    if not connection.execute(query, (*verifier[:3], format_kdf(verifier.kdf), user)).rowcount:
-        raise RequestError(Code.FORBIDDEN, f"set verifier: {user} has no password")
+    values = [*verifier[:3], format_kdf(verifier.kdf), user]
+    if instead_of is not None:
+        query, values = f"{query} AND stored_key = ?", [*values, instead_of]
+    if not connection.execute(query, values).rowcount:
+        raise RequestError(Code.FORBIDDEN, f"set verifier: {user} has no password, or another by now")
 
 
 def end_user(connection: Connection, user: str, now: int, *, kind: str | None = None) -> bool:
@@ -144,9 +178,14 @@ def leave_group(connection: Connection, name: str, user: str) -> None:
         raise RequestError(Code.INVALID, f"leave group: {user} is not in {name}", hint=_GROUP_HINT)
 
 
+def has_user(connection: Connection, user: str) -> bool:
+    """True for a user who is, or was."""
+    return connection.execute("SELECT 1 FROM users WHERE id = ?", (user,)).fetchone() is not None
+
+
 def check_user(connection: Connection, user: str) -> None:
     """Raises RequestError INVALID for a user who never was."""
-    if connection.execute("SELECT 1 FROM users WHERE id = ?", (user,)).fetchone() is None:
+    if not has_user(connection, user):
         raise RequestError(Code.INVALID, f"no user {user}", hint=_USER_HINT)
 
 

@@ -282,8 +282,11 @@ class Store(Administration, Protocol):
         """Every change that a batch made (to one volume when it is named), oldest first."""
         ...
 
-    def set_verifier(self, verifier: Verifier, principal: Principal, now: int) -> None:
-        """Replaces what proves the user's own password. Raises RequestError FORBIDDEN for a token, or nobody."""
+    def set_verifier(self, verifier: Verifier, principal: Principal, now: int, *, instead_of: bytes) -> None:
+        """Replaces what proves the user's own password, while that is what it proved (by its StoredKey).
+
+        Raises RequestError FORBIDDEN for a token, for nobody, and once the password is another.
+        """
         ...
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class LoginAsked(NamedTuple):
 
 
 class LoginProved(NamedTuple):
-    """A client sent its proof; `accepted` says whether it holds."""
+    """A client sent its proof; `accepted` says whether it holds, and is still enough."""
 
     user: str
     accepted: bool

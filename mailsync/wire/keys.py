@@ -2,11 +2,11 @@
 
 file          lines
 client key    mailsync-key 1 / id: ID / secret: BASE64 / server: BASE64   (no server: suite 1, NNpsk0)
-ring          mailsync-ring 1 / static: BASE64 / key: ID BASE64 ...
+ring          mailsync-ring 1 / static: BASE64 / key: ID BASE64 [users=A,B] [addresses=NET,NET] [static=BASE64] ...
 token         mailsync-token 1 / user: NAME / token: BASE32, lower case
 
-Blank lines and lines that begin with # say nothing. Every fault is cited as file:line; no text of a secret is ever
-in one. Files are read and written by whoever may: this module turns text into values.
+How such lines are read is keylines.py's. Files are read and written by whoever may: this module turns text into
+values.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from mailsync.core.errors import ConfigurationError
 from mailsync.core.model import USER
+from mailsync.wire.keylines import Lines
 
 KEY_ID = re.compile(r"[a-z0-9._-]{1,32}\Z", re.ASCII)
 SECRET_BYTES = 32
-T = TypeVar("T")
 _KEY, _RING, _TOKEN = "mailsync-key 1", "mailsync-ring 1", "mailsync-token 1"
 
 
@@ -37,11 +36,32 @@ class ClientKey(NamedTuple):
         return f"ClientKey({self.id!r}, ...)"
 
 
+class Terms(NamedTuple):
+    """What holds of one key: who may log on over it and from which networks (empty: anybody, anywhere).
+
+    `static` is the private key that it was made for, where that is not the ring's newest one.
+    """
+
+    users: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    static: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Terms({self.users}, {self.addresses}, ...)"
+
+
+ANYBODY = Terms()
+
+
 class Ring(NamedTuple):
-    """What a server holds: its 32-byte private static key, and the secret of every client key by id."""
+    """What a server holds: its 32-byte private static key, and the secret of every client key by id.
+
+    `terms` has those keys that not everybody may use, or that were made for an earlier static key.
+    """
 
     static: bytes
     secrets: Mapping[str, bytes]
+    terms: Mapping[str, Terms] = {}
 
     def __repr__(self) -> str:
         return f"Ring({sorted(self.secrets)})"
@@ -81,14 +101,44 @@ def with_key(ring: Ring, key: ClientKey) -> Ring:
     """The ring with the client's key added. ValueError when the id is taken."""
     if key.id in ring.secrets:
         raise ValueError(f'key "{key.id}" is in the ring already')
-    return Ring(ring.static, {**ring.secrets, _checked_id(key.id): _full(key.secret)})
+    return ring._replace(secrets={**ring.secrets, _checked_id(key.id): _full(key.secret)})
 
 
 def without_key(ring: Ring, key_id: str) -> Ring:
-    """The ring without the key. ValueError when it is not there."""
+    """The ring without the key; an earlier static key goes with the last key made for it. ValueError as `terms_of`."""
+    terms_of(ring, key_id)
+    secrets = {name: secret for name, secret in ring.secrets.items() if name != key_id}
+    return Ring(ring.static, secrets, {name: terms for name, terms in ring.terms.items() if name != key_id})
+
+
+def terms_of(ring: Ring, key_id: str) -> Terms:
+    """What holds of a key. ValueError when it is not in the ring."""
     if key_id not in ring.secrets:
         raise ValueError(f'key "{key_id}" is not in the ring')
-    return Ring(ring.static, {name: secret for name, secret in ring.secrets.items() if name != key_id})
+    return ring.terms.get(key_id, ANYBODY)
+
+
+def with_terms(ring: Ring, key_id: str, users: tuple[str, ...], addresses: tuple[str, ...]) -> Ring:
+    """The ring with the key for these users and networks alone (empty: any).
+
+    ValueError when it is not there, and for what is no user or no network.
+    """
+    terms = Terms(users, addresses, terms_of(ring, key_id).static)
+    faulty = [f'"{user}" is not a user' for user in users if not USER.match(user)]
+    faulty += [f'"{one}" is not an address or a network' for one in addresses if not _is_network(one)]
+    if faulty:
+        raise ValueError(faulty[0])
+    return ring._replace(terms={**ring.terms, key_id: terms})
+
+
+def with_static(ring: Ring, random: bytes) -> Ring:
+    """The ring with a new static key, for the keys made from now on; `random` is 32 fresh random bytes.
+
+    Those that are in it go on with the static key that they were made for.
+    """
+    terms = {name: terms_of(ring, name) for name in ring.secrets}
+    kept = {name: one if one.static else one._replace(static=ring.static) for name, one in terms.items()}
+    return Ring(_full(random), ring.secrets, kept)
 
 
 def public_key(static: bytes) -> bytes:
@@ -100,7 +150,7 @@ def public_key(static: bytes) -> bytes:
 
 def parse_client_key(text: str, file: str) -> ClientKey:
     """The key in a client key file. ConfigurationError with every fault."""
-    lines = _Lines(text, file, _KEY, {"id", "secret", "server"})
+    lines = Lines(text, file, _KEY, {"id", "secret", "server"})
     key_id = lines.one("id", _read_id, "1 to 32 of a-z 0-9 . _ -")
     secret = lines.one("secret", _read_base64, "32 bytes in base64")
     server = lines.one("server", _read_base64, "32 bytes in base64") if "server" in lines.found else b""
@@ -116,30 +166,42 @@ def format_client_key(key: ClientKey) -> str:
 
 def parse_ring(text: str, file: str) -> Ring:
     """The ring in a ring file. ConfigurationError with every fault."""
-    lines = _Lines(text, file, _RING, {"static", "key"})
+    lines = Lines(text, file, _RING, {"static", "key"})
     static = lines.one("static", _read_base64, "32 bytes in base64")
     secrets: dict[str, bytes] = {}
+    kept: dict[str, Terms] = {}
     for number, value in lines.found.get("key", []):
-        entry = _read_entry(value)
-        if entry is None:
+        key_id, _, rest = value.partition(" ")
+        secret, *words = rest.split() or [""]
+        data, terms = _read_base64(secret), _read_terms(words)
+        if not KEY_ID.match(key_id) or data is None:
             lines.fault(number, '"key" is not an id and 32 bytes in base64')
-        elif entry[0] in secrets:
-            lines.fault(number, f'key "{entry[0]}" is given twice')
+        elif terms is None:
+            lines.fault(number, f'key "{key_id}" has terms that are none: users=A,B addresses=NET,NET static=BASE64')
+        elif key_id in secrets:
+            lines.fault(number, f'key "{key_id}" is given twice')
         else:
-            secrets[entry[0]] = entry[1]
+            secrets[key_id] = data
+            kept |= {key_id: terms} if terms != ANYBODY else {}
     lines.finish()
-    return Ring(static or b"", secrets)
+    return Ring(static or b"", secrets, kept)
 
 
 def format_ring(ring: Ring) -> str:
     """The text of a ring file, keys by id."""
-    keys = "".join(f"key: {key_id} {_base64(ring.secrets[key_id])}\n" for key_id in sorted(ring.secrets))
-    return f"{_RING}\nstatic: {_base64(ring.static)}\n{keys}"
+    lines = [_RING, f"static: {_base64(ring.static)}"]
+    for key_id in sorted(ring.secrets):
+        terms = terms_of(ring, key_id)
+        said = {"users": ",".join(terms.users), "addresses": ",".join(terms.addresses)}
+        said["static"] = _base64(terms.static) if terms.static else ""
+        words = [f"{name}={text}" for name, text in said.items() if text]
+        lines.append(" ".join(("key:", key_id, _base64(ring.secrets[key_id]), *words)))
+    return "\n".join(lines) + "\n"
 
 
 def parse_token(text: str, file: str) -> Token:
     """The token in a token file. ConfigurationError with every fault."""
-    lines = _Lines(text, file, _TOKEN, {"user", "token"})
+    lines = Lines(text, file, _TOKEN, {"user", "token"})
     user = lines.one("user", _read_user, "a user's name")
     secret = lines.one("token", _read_base32, "32 bytes in lower-case base32")
     lines.finish()
@@ -150,45 +212,6 @@ def format_token(token: Token) -> str:
     """The text of a token file."""
     secret = base64.b32encode(token.secret).decode().rstrip("=").lower()
     return f"{_TOKEN}\nuser: {token.user}\ntoken: {secret}\n"
-
-
-class _Lines:
-    """The `name: value` lines of a file under its heading. Faults are gathered; `finish` raises them together."""
-
-    def __init__(self, text: str, file: str, heading: str, names: set[str]) -> None:
-        self.file = file
-        self.found: dict[str, list[tuple[int, str]]] = {}
-        self._faults: list[str] = []
-        lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
-        said = [(number, line) for number, line in lines if line and not line.startswith("#")]
-        if not said or said[0][1] != heading:
-            self.fault(said[0][0] if said else 1, f'the first line must be "{heading}"')
-            self.finish()
-        for number, line in said[1:]:
-            name, colon, value = line.partition(":")
-            if colon and name in names:
-                self.found.setdefault(name, []).append((number, value.strip()))
-            else:
-                self.fault(number, "expected one of: " + ", ".join(f"{known}:" for known in sorted(names)))
-
-    def one(self, name: str, read: Callable[[str], T | None], wanted: str) -> T | None:
-        given = self.found.get(name, [])
-        if not given:
-            self.fault(1, f'"{name}" is missing')
-            return None
-        for number, _ in given[1:]:
-            self.fault(number, f'"{name}" is given twice')
-        value = read(given[0][1])
-        if value is None:
-            self.fault(given[0][0], f'"{name}" is not {wanted}')
-        return value
-
-    def fault(self, line: int, text: str) -> None:
-        self._faults.append(f"{self.file}:{line}: {text}")
-
-    def finish(self) -> None:
-        if self._faults:
-            raise ConfigurationError(tuple(self._faults), hint="make the file anew, or copy it again")
 
 
 def _read_id(text: str) -> str | None:
@@ -215,10 +238,23 @@ def _read_base32(text: str) -> bytes | None:
     return data if len(data) == SECRET_BYTES else None
 
 
-def _read_entry(text: str) -> tuple[str, bytes] | None:
-    key_id, _, secret = text.partition(" ")
-    data = _read_base64(secret.strip())
-    return (key_id, data) if KEY_ID.match(key_id) and data is not None else None
+def _read_terms(words: list[str]) -> Terms | None:
+    said = dict(word.partition("=")[::2] for word in words)
+    users, addresses = (tuple(filter(None, said.get(name, "").split(","))) for name in ("users", "addresses"))
+    static = _read_base64(said["static"]) if "static" in said else b""
+    known = len(said) == len(words) and said.keys() <= {"users", "addresses", "static"} and all(said.values())
+    right = all(USER.match(user) for user in users) and all(_is_network(one) for one in addresses)
+    return Terms(users, addresses, static) if known and right and static is not None else None
+
+
+def _is_network(text: str) -> bool:
+    from ipaddress import ip_network
+
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _base64(data: bytes) -> str:

@@ -23,15 +23,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailsync.core.model import USER
-from mailsync.wire.errors import RemoteProtocolError
-from mailsync.wire.passwords import DEFAULT, OF_TOKENS, Kdf, salted_password
+from mailsync.wire.errors import Code, RemoteProtocolError
+from mailsync.wire.passwords import DEFAULT, OF_TOKENS, TOKEN, Kdf, salted_password
 
 GS2 = "p=mailsync-noise,,"
 NONCE_BYTES = 18
 SALT_BYTES = 16
 TOKEN_BYTES = 32
 _NONCE = r"[!-+\--~]"  # printable ASCII but the comma (RFC 5802 section 7)
-_CLIENT_FIRST = re.compile(rf"n=([^,=]{{1,64}}),r=({_NONCE}{{1,128}})\Z", re.ASCII)
+EMAIL = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}\Z", re.ASCII)
+_CLIENT_FIRST = re.compile(rf"n=((?:[^,=]|=2C|=3D){{1,255}}),r=({_NONCE}{{1,128}})\Z", re.ASCII)
 _SERVER_FIRST = re.compile(rf"r=({_NONCE}{{1,256}}),s=([A-Za-z0-9+/=]{{1,128}}),i=([1-9][0-9]{{0,8}})\Z", re.ASCII)
 _CLIENT_FINAL = re.compile(
     rf"(c=([A-Za-z0-9+/=]{{1,256}}),r=({_NONCE}{{1,256}})),p=([A-Za-z0-9+/=]{{1,64}})\Z", re.ASCII
@@ -98,17 +99,30 @@ def salted_token(token: bytes, salt: bytes) -> bytes:
     return _hmac(token, salt + b"\0\0\0\1")
 
 
+def is_login_name(text: str) -> bool:
+    """True for a user's name, and for what may be its e-mail address: either may be logged on with."""
+    return bool(USER.match(text) or EMAIL.match(text))
+
+
 def client_first(user: str, nonce: bytes) -> str:
     """The client's first message without its gs2 header."""
-    return f"n={user},r={_encode(nonce)}"
+    return f"n={user.replace('=', '=3D').replace(',', '=2C')},r={_encode(nonce)}"
 
 
 def read_client_first(text: str) -> tuple[str, str]:
     """User and nonce of a client's first message without its gs2 header. RemoteProtocolError when it is not one."""
     found = _CLIENT_FIRST.match(text)
-    if not found or not USER.match(found[1]):
+    name = found[1].replace("=2C", ",").replace("=3D", "=") if found else ""
+    if not found or not is_login_name(name):
         raise RemoteProtocolError("not a client's first SCRAM message")
-    return found[1], found[2]
+    return name, found[2]
+
+
+def read_login(login: str, text: str) -> tuple[str, str]:
+    """User and nonce of the `scram` of a hello. RemoteProtocolError, VERSION where this is another way to log on."""
+    if login not in (TOKEN, "password") or not text.startswith(GS2):
+        raise RemoteProtocolError("login is by neither token nor password", Code.VERSION)
+    return read_client_first(text.removeprefix(GS2))
 
 
 def server_first(client_nonce: str, nonce: bytes, verifier: Verifier) -> str:

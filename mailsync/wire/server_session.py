@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from mailsync.core.cursor import Page
 from mailsync.core.outcome import Outcome
 from mailsync.wire import events as seen
-from mailsync.wire import limits, messages, scram, verifiers
+from mailsync.wire import limits, messages, verifiers
 from mailsync.wire.batches import decode_apply, encode_outcome, request_hash
+from mailsync.wire.challenge import Challenge
 from mailsync.wire.channel import Inbound
 from mailsync.wire.compression import Method, Packed, available, choose
 from mailsync.wire.end import End, Request
@@ -22,10 +23,10 @@ from mailsync.wire.figures import ScopeList, ScopeStats, encode_scopes, encode_s
 from mailsync.wire.messages import Failure, Kind
 from mailsync.wire.noise import KEY_BYTES, Handshake, Keys, derive_psk, unknown_psk
 from mailsync.wire.pages import pack_page
-from mailsync.wire.passwords import OF_TOKENS, TOKEN, Kdf
+from mailsync.wire.passwords import OF_TOKENS, Kdf
 from mailsync.wire.preamble import SUITES, Preamble, announce, read_announced, read_preamble
 from mailsync.wire.runs import RunLease, decode_run, encode_lease
-from mailsync.wire.scram import Exchange, Verifier
+from mailsync.wire.scram import Verifier
 from mailsync.wire.states import Role, State, Step
 
 
@@ -42,11 +43,7 @@ class ServerSession(End[ServerEvent]):
         self._message = b""
         self._handshake: Handshake | None = None
         self._hello: messages.Hello | None = None
-        self._first = ("", "")
-        self._exchange = Exchange("", "")
-        self._verifier = scram.unknown_verifier(static, "")
-        self._proof = ""
-        self._proved = False
+        self._challenge: Challenge | None = None
         self._waiting = False
         self._pings = 0
         self._requests: dict[int, Request] = {}
@@ -59,17 +56,25 @@ class ServerSession(End[ServerEvent]):
         return self._hello.login if self._hello else ""
 
     @property
+    def stored_key(self) -> bytes:
+        """Of the verifier that the client proved: what its SET_VERIFIER may replace, and nothing that came since."""
+        return self._challenge.stored_key if self._challenge else b""
+
+    @property
     def method(self) -> Method:
         """How bodies are compressed on this connection."""
         return self._channel.method if self._channel else Method.NONE
 
-    def accept_key(self, secret: bytes | None) -> None:
-        """Answers KeyAsked with the key's secret, None for an id nobody has; both fail alike: RemoteProtocolError."""
+    def accept_key(self, secret: bytes | None, static: bytes = b"") -> None:
+        """Answers KeyAsked with the key's secret, None for an id nobody has; both fail alike: RemoteProtocolError.
+
+        `static` is the private key that the client's key was made for, where that is an earlier one.
+        """
         if self._preamble is None or not self._waiting or self._handshake is not None:
             raise LocalProtocolError("no key was asked for")
         key_id = self._preamble.key_id
         psk = unknown_psk(self._static, key_id) if secret is None else derive_psk(secret, key_id)
-        keys = Keys(self._ephemeral, psk, self._static)
+        keys = Keys(self._ephemeral, psk, static or self._static)
         pattern = SUITES[self._preamble.suite]
         self._handshake = Handshake(pattern, self._preamble.prologue(), keys, initiator=False)
         try:
@@ -79,26 +84,24 @@ class ServerSession(End[ServerEvent]):
             raise
         self._waiting = False
 
-    def offer_login(self, verifier: Verifier | None, mix: Sequence[Kdf] = ()) -> bytes:
+    def offer_login(
+        self, verifier: Verifier | None, mix: Sequence[Kdf] = (), account: str = "", overdue: Failure | None = None
+    ) -> bytes:
         """Answers LoginAsked with what is stored for the user, None for a user nobody knows: Noise message 2.
 
         `mix` has how each of the site's passwords is protected, for users that do not exist to look like them.
+        `account` is the user's name where the client may have given its e-mail address, and `overdue` is what a right
+        proof is answered with instead of AUTH_OK.
         """
         if self._hello is None or self._handshake is None or not self._waiting or self._channel is not None:
             raise LocalProtocolError("no login was asked for")
         said = ""
-        if self._hello.scram:
-            user, nonce = self._first
-            # Made for those who exist, too: whoever asks costs the same.
-            by_token = self._hello.login == TOKEN
-            unknown = scram.unknown_verifier(self._static, user, (OF_TOKENS,) if by_token else mix)
-            # A token is never taken for a password, nor the other way.
-            known = verifier is not None and (verifier.kdf.name == TOKEN) is by_token
-            self._verifier = verifier if verifier is not None and known else unknown
-            said = scram.server_first(nonce, self._nonce, self._verifier)
-            self._exchange = Exchange(self._hello.scram.removeprefix(scram.GS2), said)
+        kdf = OF_TOKENS
+        if self._challenge is not None:
+            said = self._challenge.put(self._nonce, verifier, mix, account, overdue)
+            kdf = self._challenge.kdf
         method = choose(self._hello.compress, self._compress)
-        hello = messages.HelloOk(1, method.name.lower(), said, self._verifier.kdf if said else OF_TOKENS)
+        hello = messages.HelloOk(1, method.name.lower(), said, kdf)
         self._greet(Step.HELLO_OK, Role.SERVER)
         data = announce(self._handshake.write(messages.encode_hello_ok(hello)))
         self._open(Role.SERVER, self._handshake.transport(), method)
@@ -106,15 +109,15 @@ class ServerSession(End[ServerEvent]):
         return data
 
     def answer_login(self) -> bytes:
-        """Answers LoginProved: AUTH_OK, or ERROR 201 and the session is closed."""
-        if self._state is not State.PROVING or not self._waiting:
+        """Answers LoginProved: AUTH_OK, or ERROR 201 or 203 and the session is closed."""
+        if self._challenge is None or self._state is not State.PROVING or not self._waiting:
             raise LocalProtocolError("no login was proved")
         self._waiting = False
-        if not self._proved:
-            return self.send_error(0, Failure(Code.AUTH_FAILED, "user, token or password is wrong"))
-        self.user = self._first[0]
-        signature = scram.server_final(self._verifier, self._exchange, self._proof)
-        return self._send(Kind.AUTH_OK, 0, messages.encode_auth_ok(messages.AuthOk(signature, self.user)))
+        if self._challenge.refusal is not None:
+            return self.send_error(0, self._challenge.refusal)
+        self.user = self._challenge.account
+        said = messages.AuthOk(self._challenge.signature(), self.user)
+        return self._send(Kind.AUTH_OK, 0, messages.encode_auth_ok(said))
 
     def send_page(self, request: int, page: Page) -> bytes:
         """One page of the answer to a SYNC: send them until `more` is False or as many as it asked for are sent."""
@@ -203,7 +206,7 @@ class ServerSession(End[ServerEvent]):
             return self._read_start()
         if self._channel is None:
             self._waiting = True
-            return seen.LoginAsked(self._first[0])
+            return seen.LoginAsked(self._challenge.user if self._challenge else "")
         message = self._channel.receive()
         return self._event(message) if message else None
 
@@ -229,9 +232,7 @@ class ServerSession(End[ServerEvent]):
         if not hello.versions[0] <= 1 <= hello.versions[1]:
             raise RemoteProtocolError("client does not speak version 1", Code.VERSION)
         if hello.scram:
-            if hello.login not in (TOKEN, "password") or not hello.scram.startswith(scram.GS2):
-                raise RemoteProtocolError("login is by neither token nor password", Code.VERSION)
-            self._first = scram.read_client_first(hello.scram.removeprefix(scram.GS2))
+            self._challenge = Challenge(self._static, hello.login, hello.scram)
         return hello
 
     def _event(self, message: Inbound) -> ServerEvent:
@@ -290,9 +291,8 @@ class ServerSession(End[ServerEvent]):
         return seen.PongReceived(number, payload)
 
     def _prove(self, auth: messages.Auth) -> ServerEvent:
-        if not self._first[0]:
+        if self._challenge is None:
             raise RemoteProtocolError("no login was announced", Code.BAD_STATE)
-        self._proof = auth.scram
-        self._proved = scram.proof_holds(auth.scram, self._exchange, self._verifier, self._binding)
+        accepted = self._challenge.take(auth.scram, self._binding)
         self._waiting = True
-        return seen.LoginProved(self._first[0], self._proved)
+        return seen.LoginProved(self._challenge.account, accepted)

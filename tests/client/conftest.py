@@ -178,7 +178,7 @@ class Server:
             case seen.LoginAsked(user):
                 yield session.offer_login(self.verifiers.get(user))
             case seen.LoginProved():
-                session._proved |= self.impostor  # it does not care for proofs, and cannot give one
+                session._challenge._proved |= self.impostor  # it does not care for proofs, and cannot give one
                 yield session.answer_login()
             case seen.PingAsked(request, payload):
                 yield session.send_pong(request, payload)

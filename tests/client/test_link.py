@@ -25,6 +25,8 @@ from mailsync.wire.errors import Code
 from mailsync.wire.events import ApplyAsked, KeyAsked, LoginProved, SyncAsked
 from mailsync.wire.keys import ClientKey, new_token
 from mailsync.wire.messages import Failure
+from mailsync.wire.passwords import SMALL, Password
+from mailsync.wire.scram import verifier_of
 
 START = Cursor()
 
@@ -155,6 +157,22 @@ def test_a_holder_of_the_key_who_poses_as_the_server_is_given_no_batch(server, k
         link.apply(body)
     server.wait()
     assert not any(isinstance(event, ApplyAsked) for event in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("salt", "kdf", "text"),
+    [
+        (b"s" * 16, SMALL._replace(memory=64), "a password is not protected like that here"),
+        (b"s" * 8, SMALL, "a salt has 16 bytes at least"),
+    ],
+)
+def test_a_server_that_asks_for_a_proof_cheap_to_guess_from_is_told_as_such(server, key, salt, kdf, text):
+    server.verifiers = {"ann": verifier_of(salt, b"x" * 32, kdf)}
+    with pytest.raises(RefusedError, match=f"log on to server {server.address}: {text}") as refused:
+        connect(server.address, key, Password("ann", "correct horse"), random=os.urandom)
+    assert refused.value.hint == "nothing was proved to it: does another pose as it?"
+    server.wait()
+    assert not any(isinstance(event, LoginProved) for event in server.asked)
 
 
 @pytest.mark.parametrize("user", ["filter", "nobody"])

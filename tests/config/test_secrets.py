@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mailsync.config.keys import read_client_key, read_ring, read_token
+from mailsync.config.keys import read_client_key, read_password, read_ring, read_token
 from mailsync.config.ownership import read_secret, require_owner, secret_hint, user_name
 from mailsync.core.errors import ConfigurationError, UsageError
 from mailsync.wire.keys import public_key
@@ -94,3 +94,33 @@ def test_only_the_owner_of_a_folder_may_write_there(tmp_path, monkeypatch):
             require_owner(path)
         assert raised.value.hint == f"sudo -u {owner} mailsync ... (or: runuser -u {owner} -- mailsync ...)"
         assert raised.value.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("correct horse\n", "correct horse"),
+        (" 7 \r\nmore\n", " 7 "),
+        ("Büro", "Büro"),
+        ("\ufeffpencil\n", "pencil"),
+    ],
+)
+def test_a_password_is_the_first_line_of_its_file(tmp_path, content, text):
+    path = tmp_path / "ann.password"
+    path.touch(mode=0o600)
+    path.write_bytes(content.encode())
+    password = read_password("ann", path)
+    assert (password.user, password.text) == ("ann", text)
+    assert text not in repr(password)
+
+
+@pytest.mark.parametrize("content", [b"", b"\nsecret\n", b"s" * 1025, b"secret\xff\n"])
+def test_a_file_without_a_password_is_refused_and_not_shown(tmp_path, content):
+    path = tmp_path / "ann.password"
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="ann") as raised:
+        read_password("ann", path)
+    assert "sss" not in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert raised.value.__cause__ is None

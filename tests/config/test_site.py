@@ -217,12 +217,34 @@ def test_a_maildir_may_stand_in_for_sendmail(write, tmp_path):
     assert load_site(write(f"{SERVER}sendmail: maildir:outbox\n")).sendmail == tmp_path / "outbox"
 
 
+def test_a_person_logs_on_with_a_password_instead_of_a_token(write, tmp_path):
+    text = "server: {address: 'h:1', key: k, user: ann@example.com, password_file: keys/ann}\n"
+    site = load_site(write(text))
+    assert (site.server.user, site.server.login) == ("ann@example.com", tmp_path / "keys/ann")
+    assert site.places["server.login"] == (1, 72)
+
+
+@pytest.mark.parametrize(
+    ("given", "faults"),
+    [
+        ("user: ann", ['"password_file" is missing']),
+        ("password_file: keys/ann", ['"user" is missing']),
+        ("user: no body, password_file: f", ['"no body" is neither a user nor an e-mail address']),
+        ("user: ann, password_file: f, login: t", ["a token, and a user with a password: one of them"]),
+        ("key2: 1", ['"login" is missing', 'unknown key "key2"']),
+    ],
+)
+def test_half_a_login_and_two_of_them_are_told(write, given, faults):
+    told = faults_of(write(f"server: {{address: 'h:1', key: k, {given}}}\n"))
+    assert [text.split(": ", 1)[1][: len(fault)] for text, fault in zip(told, faults, strict=True)] == faults
+
+
 BROKEN = """\
 server:
   adress: 127.0.0.1:5000
   key: keys/site.key
   login: [keys/filter.token]
-  user: alice
+  kind: tmss10sync
 listen: {address: nowhere, store: postgresql://db.example.net/tapes}
 routes:
   nightly:
@@ -249,7 +271,7 @@ FAULTS = """\
 mailsync.yaml:2:3: "address" is missing
 mailsync.yaml:2:3: unknown key "adress" in server (did you mean "address"?)
 mailsync.yaml:4:10: "login" must be one value, not a list
-mailsync.yaml:5:9: "user" is not in this version
+mailsync.yaml:5:9: "kind" is not in this version
 mailsync.yaml:6:9: "keys" is missing
 mailsync.yaml:6:19: "nowhere" is not HOST:PORT (such as 127.0.0.1:5000 or [::1]:5000)
 mailsync.yaml:9:24: "[" is not a filter: "[" is never closed (end the characters with ]; [[] is a bracket itself)

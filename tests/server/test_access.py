@@ -238,12 +238,15 @@ class TestUsers:
     def test_a_new_password_takes_the_place_of_the_old_one(self, library):
         library.add_user("ann", self.OF_ANN, 2)
         ann, better = Principal("ann", "site"), verifier_of(b"x" * 16, b"q" * 32, DEFAULT)
-        library.set_verifier(better, ann, 3)
+        old, new = self.OF_ANN.stored_key, better.stored_key
+        library.set_verifier(better, ann, 3, instead_of=old)
         assert library.verifier("ann") == better
-        refused(Code.INVALID, library.set_verifier, VERIFIER, ann, 3)
-        refused(Code.FORBIDDEN, library.set_verifier, better, Principal("filter", "site"), 3)
+        refused(Code.FORBIDDEN, library.set_verifier, self.OF_ANN, ann, 3, instead_of=old)
+        refused(Code.INVALID, library.set_verifier, VERIFIER, ann, 3, instead_of=new)
+        machine = library.verifier("filter").stored_key
+        refused(Code.FORBIDDEN, library.set_verifier, better, Principal("filter", "site"), 3, instead_of=machine)
         library.revoke_user("ann", 4)
-        refused(Code.FORBIDDEN, library.set_verifier, better, ann, 5)
+        refused(Code.FORBIDDEN, library.set_verifier, better, ann, 5, instead_of=new)
         assert library.verifier("ann") is None
 
     def test_what_is_administered_is_in_the_sites_chain(self, library):

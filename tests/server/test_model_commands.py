@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -97,8 +99,10 @@ def test_a_user_with_a_password_is_added_and_revoked(said, listed, monkeypatch, 
 def test_an_md5_is_kept_under_a_kdf_and_nothing_else_is_taken_for_one(said, monkeypatch, tmp_path):
     digest = "0123456789ABCDEF" * 2
     typed(monkeypatch, f"{digest}\n")
-    assert said("user", "add", "bob", "--md5", "-", "--fips")[0] == 0
-    assert said("user", "add", "cat", "--md5", digest)[0] == 0
+    assert said("user", "add", "bob", "--md5", "-", "--fips", "--until", "2999-12-31")[1] == [
+        "user bob added, by its MD5 until 2999-12-31"
+    ]
+    assert said("user", "add", "cat", "--md5", digest, "--until", "never")[1] == ["user cat added"]
     with SqliteStore(tmp_path / "server.db") as store:
         bob, cat = store.verifier("bob"), store.verifier("cat")
     assert bob == make_password_verifier(digest, bob.salt, FIPS._replace(prehash=MD5))
@@ -109,6 +113,38 @@ def test_an_md5_is_kept_under_a_kdf_and_nothing_else_is_taken_for_one(said, monk
         assert told == "add user: the MD5 is not 32 upper-case hex digits"
     typed(monkeypatch, "")
     assert said("user", "add", "eve")[2][0] == "add user: a password has 1 to 1024 characters"
+
+
+def test_an_md5_is_enough_for_90_days_unless_another_day_is_given(said, listed, monkeypatch):
+    digest, day = "0123456789ABCDEF" * 2, 86_400
+    before = int(time.time()) // day
+    assert said("user", "add", "bob", "--md5", digest)[0] == 0
+    (bob,) = listed("user", "list")["users"]
+    over = datetime.strptime(bob["upgrade_by"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp() / day
+    assert over - 91 in (before, int(time.time()) // day)
+    assert bob["digest"] is True
+    assert said("user", "list")[1][0].endswith(f"by an MD5 until {date.fromordinal(719_162 + int(over))}")
+    today = datetime.now(UTC).date().isoformat()
+    assert said("user", "add", "cat", "--md5", digest, "--until", today)[0] == 0
+    assert said("user", "add", "eve", "--md5", digest, "--until", "2026-01-31")[2][0] == "add user: 2026-01-31 is over"
+    assert said("user", "add", "eve", "--until", "2999-01-31")[2][0] == "add user: --until is about an imported MD5"
+    assert said("user", "add", "eve", "--md5", digest, "--until", "soon")[0] == 2
+
+
+def test_an_administrator_gives_a_user_another_password_and_nothing_else(said, listed, monkeypatch, tmp_path):
+    assert said("user", "add", "bob", "--md5", "0123456789ABCDEF" * 2, "--email", "bob@example.com")[0] == 0
+    typed(monkeypatch, "correct horse\r\n")
+    assert said("user", "password", "bob") == (0, ["user bob has another password"], [])
+    with SqliteStore(tmp_path / "server.db") as store:
+        verifier = store.verifier("bob")
+    assert verifier == make_password_verifier("correct horse", verifier.salt, DEFAULT)
+    (bob,) = listed("user", "list")["users"]
+    assert (bob["email"], bob["digest"], bob["upgrade_by"]) == ("bob@example.com", False, "")
+    for user in ("nobody", "filter"):
+        typed(monkeypatch, "correct horse\n")
+        assert said("user", "password", "--fips", user)[0] == 1
+    typed(monkeypatch, "\n")
+    assert said("user", "password", "bob")[2][0] == "user password: a password has 1 to 1024 characters"
 
 
 def test_a_scope_is_set_and_shown(said, listed):

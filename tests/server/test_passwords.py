@@ -71,7 +71,7 @@ def test_the_profiles_are_those_of_live_passwords(library):
 def test_only_a_live_password_is_replaced(library):
     for user in ("filter", "nobody"):
         with pytest.raises(RequestError) as refused:
-            library.set_verifier(OLD, Principal(user, "site"), 2)
+            library.set_verifier(OLD, Principal(user, "site"), 2, instead_of=b"t" * 32)
         assert refused.value.code is Code.FORBIDDEN
     assert library.verifier("filter").kdf == OF_TOKENS
 

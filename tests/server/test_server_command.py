@@ -126,11 +126,15 @@ def test_a_key_made_while_the_server_runs_opens_connections_until_it_is_revoked(
         site.server("key", "new", "second", "--out", str(path))
         with site.link(process, key="second.key") as link:
             assert list(link.sync(SCOPE, Cursor(), 0))
-        assert site.server("key", "list").split() == ["second", "site"]
+        assert [line.split() for line in site.server("key", "list").splitlines()] == [
+            ["second", "anybody", "from", "anywhere"],
+            ["site", "anybody", "from", "anywhere"],
+        ]
         site.server("key", "revoke", "second")
         with pytest.raises(RefusedError):
             site.link(process, key="second.key")
-    assert json.loads(site.server("key", "list", "--json")) == {"keys": [{"id": "site"}]}
+    alone = {"id": "site", "users": [], "addresses": [], "earlier_static": False}
+    assert json.loads(site.server("key", "list", "--json")) == {"keys": [alone]}
     assert (site.folder / "keys" / "ring").stat().st_mode & 0o777 == 0o600
     assert "in the ring already" in site.server("key", "new", "site", status=2)
 

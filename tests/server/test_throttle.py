@@ -194,7 +194,7 @@ class Calls:
             self.seen.append(frame.f_code.co_qualname)
 
 
-def failing_login(store, token: Token | Password) -> tuple[list[str], bytes]:
+def failing_login(store, token: Token | Password, users: tuple[str, ...] = ()) -> tuple[list[str], bytes]:
     """What the server did between a client's hello and its refusal, and the length of what it said."""
     client = ClientSession(key=KEY, token=token, random=b"c" * RANDOM_BYTES)
     server = ServerSession(static=RING.static, random=b"s" * RANDOM_BYTES)
@@ -206,7 +206,7 @@ def failing_login(store, token: Token | Password) -> tuple[list[str], bytes]:
         server.accept_key(KEY.secret)
         (event,) = server.next_events()
         assert isinstance(event, LoginAsked)
-        answered = server.offer_login(*service.find_login(store, event.user))
+        answered = server.offer_login(*service.find_login(store, event.user, users, 1))
     client.receive_data(answered)
     auth = client.send_auth()
     with calls:
@@ -230,8 +230,12 @@ def test_an_unknown_user_a_wrong_and_a_revoked_token_cost_the_same_operations_an
 
 def test_so_do_a_wrong_password_a_revoked_one_an_unknown_user_and_a_machine_that_has_none(library):
     for name in ("alice", "carol"):
-        library.add_user(name, make_password_verifier("open sesame", b"a" * 16, CHEAP), 1)
+        verifier = make_password_verifier("open sesame", b"a" * 16, CHEAP)
+        library.add_user(name, verifier, 1, email=f"{name}@example.com")
     library.revoke_user("carol", 2)
     wrong = failing_login(library, Password("alice", "wrong"))
-    others = [failing_login(library, Password(name, "open sesame")) for name in ("carol", "nobody", "filter")]
-    assert [wrong] * 3 == others
+    nobody = ("carol", "nobody", "filter", "carol@example.com", "nobody@example.com")
+    others = [failing_login(library, Password(name, "open sesame")) for name in nobody]
+    others.append(failing_login(library, Password("alice@example.com", "wrong")))
+    others.append(failing_login(library, Password("alice", "open sesame"), users=("carol",)))
+    assert [wrong] * len(others) == others

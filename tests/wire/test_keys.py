@@ -99,3 +99,43 @@ def test_every_fault_of_a_ring_is_cited_at_once():
 def test_a_token_that_is_none_is_cited_without_its_text(secret):
     found = faults(keys.parse_token, f"mailsync-token 1\nuser: filter\ntoken: {secret}\n")
     assert found == ('keys/site.key:3: "token" is not 32 bytes in lower-case base32',)
+
+
+TERMS = keys.with_terms(keys.with_key(RING, KEY), "acme-lib1", ("filter", "ann"), ("192.0.2.0/24", "2001:db8::7"))
+
+
+def test_whom_a_key_is_for_is_read_again_and_stays_with_it_under_a_new_static_key():
+    assert keys.parse_ring(keys.format_ring(TERMS), "f") == TERMS
+    changed = keys.with_static(TERMS, b"n" * 32)
+    assert keys.parse_ring(keys.format_ring(changed), "f") == changed
+    assert (changed.static, changed.secrets) == (b"n" * 32, TERMS.secrets)
+    assert keys.terms_of(changed, KEY.id) == keys.terms_of(TERMS, KEY.id)._replace(static=RING.static)
+    again = keys.with_static(changed, b"m" * 32)
+    assert keys.terms_of(again, KEY.id).static == RING.static, "the one it was made for"
+    second = keys.new_client_key(changed, "second", b"2" * 32)
+    assert second.server == keys.public_key(changed.static) != KEY.server
+    assert keys.with_terms(TERMS, KEY.id, (), ()) == keys.with_key(RING, KEY)._replace(terms={KEY.id: keys.ANYBODY})
+    assert keys.without_key(changed, KEY.id) == keys.Ring(changed.static, {})
+
+
+def test_an_earlier_static_key_is_no_more_shown_than_the_newest():
+    assert "nnn" not in repr(keys.with_static(TERMS, b"n" * 32)._replace(static=b"o" * 32))
+    assert "nnn" not in repr(keys.Terms(static=b"n" * 32))
+
+
+@pytest.mark.parametrize("terms", [(("no body",), ()), ((), ("192.0.2.7/24",)), ((), ("vault.example.com",))])
+def test_what_is_no_user_and_no_network_is_refused(terms):
+    with pytest.raises(ValueError, match="is not a"):
+        keys.with_terms(TERMS, KEY.id, *terms)
+    with pytest.raises(ValueError, match="not in the ring"):
+        keys.with_terms(TERMS, "other", (), ())
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["users=", "users=a b", "users=no/body", "addresses=x", "static=AAAA", "x=y", "users", "users=a users=b"],
+)
+def test_terms_that_are_none_are_cited_by_line(word):
+    text = keys.format_ring(keys.with_key(RING, KEY)).rstrip()
+    (fault,) = faults(keys.parse_ring, f"{text} {word}\n")
+    assert fault.startswith('keys/site.key:3: key "acme-lib1" has terms that are none: users=A,B')

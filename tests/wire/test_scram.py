@@ -143,3 +143,25 @@ def test_any_text_is_read_or_refused(text):
             read()
         except RemoteProtocolError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("ann", "ann"),
+        ("ann@example.com", "ann@example.com"),
+        ("a,b=c=2C@example.com", "a=2Cb=3Dc=3D2C@example.com"),
+    ],
+)
+def test_a_name_is_a_user_or_an_address_and_commas_in_it_are_written_as_rfc_5802_says(name, written):
+    first = scram.client_first(name, b"c" * 18)
+    assert first.startswith(f"n={written},r=")
+    assert scram.read_client_first(first)[0] == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "no body", "a=b@example.com", "a=2cb@example.com", "@example.com", "a@", "-a", "x" * 300]
+)
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(RemoteProtocolError):
+        scram.read_client_first(f"n={name},r=nonce")
