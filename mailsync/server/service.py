@@ -143,4 +143,5 @@ def _unable(error: RequestError | TemporaryError) -> Unable:
     if isinstance(error, RequestError):
         return Unable(Failure(error.code, str(error), outcome=error.outcome), str(error))
     text = "the store cannot answer now; nothing was changed"
-    return Unable(Failure(Code.STORE_UNAVAILABLE, text, after_ms=RETRY_MS), str(error))
+    cause = f"{error} ({error.hint})" if error.hint else str(error)
+    return Unable(Failure(Code.STORE_UNAVAILABLE, text, after_ms=RETRY_MS), cause)
