@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from crash import check, crash_site, kill_at_random, killed_before, two_moves
+from crash import check, crash_site, kill_at_random, kill_filters_and_server, killed_before, two_moves
 from sites import served
 
 KILLS = 100
+SERVER_KILLS = 6
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 
@@ -42,3 +43,12 @@ def test_killed_before_each_effect_and_run_again_every_mail_is_applied_once_and_
 
 def test_killed_at_random_moments_every_mail_is_applied_once_and_answered(site):
     kill_at_random(site, range(500, 1000), KILLS, seed=7)
+
+
+def test_killed_together_with_its_server_every_mail_is_applied_once_and_answered(tmp_path):
+    site = crash_site(tmp_path, mails=200)
+    servers, filters, mails = kill_filters_and_server(site, range(200), SERVER_KILLS, seed=5)
+    assert servers >= SERVER_KILLS
+    assert filters > 0, mails
+    assert b"no mail is held" in site.run("held", "list").stderr
+    assert site.run("audit", "verify").returncode == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import postgres
-from crash import crash_site, kill_at_random
+from crash import crash_site, kill_at_random, kill_filters_and_server
 from kill_both import Loop
 from sites import served
 
@@ -25,6 +25,7 @@ def kill_loop(folder: Path, program: str, kills: int) -> None:
 def kill_both(folder: Path, kills: int) -> None:
     """So many SIGKILLs of servers, and of clients, on each store; fails when a batch is not applied exactly once."""
     _kill_both(folder / "sqlite", f"sqlite:{folder / 'server.db'}", 1, kills)
+    _kill_with_filters(folder / "filters", kills)
     if postgres.binaries() is None:
         print("without PostgreSQL: not installed")
         return
@@ -33,6 +34,13 @@ def kill_both(folder: Path, kills: int) -> None:
         _kill_both(folder / "postgres", cluster.url, 2, kills)
     finally:
         cluster.remove()
+
+
+def _kill_with_filters(folder: Path, kills: int) -> None:
+    folder.mkdir()
+    site = crash_site(folder, mails=10 * kills)
+    servers, filters, mails = kill_filters_and_server(site, range(10 * kills), kills, seed=12)
+    print(f"{servers} servers and {filters} filters killed in {mails} mails: each applied exactly once", flush=True)
 
 
 def _kill_both(folder: Path, url: str, servers: int, kills: int) -> None:

@@ -14,7 +14,10 @@ from contextlib import closing
 from pathlib import Path
 
 from sites import MAILSYNC, Site, extract, library_csv, load, make_site, report_mail, volume_names
+from victims import Victim
 
+_FILTER = 0.6  # seconds within which a filter is killed
+_TRIES = 200  # of a mail while its server is killed again and again
 KILLED = str(Path(__file__).with_name("killed.py"))
 
 
@@ -82,6 +85,36 @@ def kill_at_random(site: Site, numbers: range, kills: int, *, seed: int) -> tupl
         extra += len(sent_copies(site, number)) - 1
     assert died >= kills, f"only {died} filters died in {mails} mails"
     return mails, extra
+
+
+def kill_filters_and_server(site: Site, numbers: range, kills: int, *, seed: int) -> tuple[int, int, int]:
+    """Kills the site's server so many times, and meanwhile filters; every mail is run to its end and checked.
+
+    Returns how many servers and how many filters were killed, and how many mails there were.
+    """
+    dice = random.Random(seed)
+    serve = [site.program, "server", "run", "--config", str(site.config)]
+    words = [site.program, "filter", "--config", str(site.config), "--recipient", site.recipient]
+    server = Victim(serve, kills, f"{seed} server")
+    died = mails = 0
+    try:
+        for number in numbers:
+            mail, volumes = two_moves(site, number)
+            died += _killed_after(words, mail, dice.uniform(0, _FILTER))
+            for _ in range(_TRIES):
+                again = site.filter(mail)
+                assert again.returncode in (0, 75), again.stderr.decode()
+                if again.returncode == 0:
+                    break
+            assert again.returncode == 0, again.stderr.decode()
+            check(site, number, volumes)
+            mails += 1
+            if server.killed >= kills:
+                break
+        server.wait()
+    finally:
+        server.end()
+    return server.killed, died, mails
 
 
 def _seconds(site: Site, mail: bytes) -> float:

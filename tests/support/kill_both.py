@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import NamedTuple
 from kept_client import PLACES, SCOPE, VOLUMES, batch_name, chosen, volume
 from served import MAILSYNC, Site
 from sites import free_port
+from victims import PATIENCE, Victim
 
 from mailsync.client.cache import Cache
 from mailsync.client.link import connect
@@ -34,8 +32,6 @@ from mailsync.wire.scram import make_verifier
 
 CLIENT = str(Path(__file__).with_name("kept_client.py"))
 NAMES = ("a", "b")
-_PATIENCE = 120  # seconds after which whatever is waited for is taken for lost
-_WINDOW = 0.3  # a process lives between 0 and so many seconds from when it is up
 
 
 class Counted(NamedTuple):
@@ -45,48 +41,6 @@ class Counted(NamedTuple):
     servers: int
     clients: int
     replayed: int
-
-
-class Victim:
-    """A process that is killed so many times, and started again each time; the last one is let live."""
-
-    def __init__(self, command: list[str], kills: int, seed: str) -> None:
-        self.killed = 0
-        self.failed = ""
-        self.process: subprocess.Popen | None = None
-        self._command, self._kills, self._dice = command, kills, random.Random(seed)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Until it was killed as often as it had to be, and has been started once more."""
-        self._thread.join(_PATIENCE + 10 * self._kills)
-        assert not self._thread.is_alive(), self._command
-        assert not self.failed, self.failed
-
-    def end(self) -> None:
-        """Ends it, wherever it is."""
-        self._over.set()
-        self._thread.join()
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def _run(self) -> None:
-        while not self._over.is_set():
-            process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            with process.stdout:
-                if not process.stdout.readline() and process.poll() not in (None, 0):
-                    self.failed = f"{self._command} ended with {process.poll()}"
-                    return
-            if self.killed >= self._kills:
-                self.process = process
-                return
-            time.sleep(self._dice.uniform(0, _WINDOW))
-            process.kill()
-            # One that had ended by itself was not killed.
-            self.killed += process.wait() == -9
 
 
 class Loop:
@@ -120,7 +74,7 @@ class Loop:
                 (self.site.folder / name / "stop").write_text(str(-(-batches // len(NAMES))))
             for client in clients:
                 assert client.process is not None
-                assert client.process.wait(_PATIENCE + batches) == 0
+                assert client.process.wait(PATIENCE + batches) == 0
             self._check_caches()
             killed = [sum(victim.killed for victim in victims) for victims in (servers, clients)]
         return self._checked(*killed)
@@ -191,6 +145,6 @@ class Loop:
 
     def _verify(self) -> None:
         command = [*MAILSYNC, "audit", "verify", "--store", self.url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"^0 flaws", done.stdout, re.MULTILINE), done.stdout
