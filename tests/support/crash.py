@@ -16,7 +16,6 @@ from pathlib import Path
 from sites import MAILSYNC, Site, extract, library_csv, load, make_site, report_mail, volume_names
 from victims import Victim
 
-_FILTER = 0.6  # seconds within which a filter is killed
 _TRIES = 200  # of a mail while its server is killed again and again
 KILLED = str(Path(__file__).with_name("killed.py"))
 
@@ -97,12 +96,15 @@ def kill_filters_and_server(site: Site, numbers: range, kills: int, *, seed: int
     words = [site.program, "filter", "--config", str(site.config), "--recipient", site.recipient]
     server = Victim(serve, kills, f"{seed} server")
     died = mails = 0
+    usual = 0.2  # seconds a filter takes: at first a guess
     try:
         for number in numbers:
             mail, volumes = two_moves(site, number)
-            died += _killed_after(words, mail, dice.uniform(0, _FILTER))
+            died += _killed_after(words, mail, dice.uniform(0, usual))
             for _ in range(_TRIES):
+                begun = time.monotonic()
                 again = site.filter(mail)
+                usual = time.monotonic() - begun
                 assert again.returncode in (0, 75), again.stderr.decode()
                 if again.returncode == 0:
                     break
