@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mailsync.cli import server
@@ -68,4 +69,6 @@ def _say_ready(address: str, metrics: str) -> None:
 
 
 def _write(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    # A log that is full or closed costs its lines, not the clients their answers.
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)

@@ -63,7 +63,6 @@ class Archive:
 
     def hold_draft(self, run: RunId, draft: Path) -> Path:
         """Moves a spooled mail among the held ones; the path it has there."""
-        self._prepare(self._folder / HELD)
         self._move(draft, self._held(run))
         return self._held(run)
 

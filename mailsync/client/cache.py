@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, TypeVar
 
-from mailsync.client.cache_file import connect, delete, opened, rebuilt, transaction
+from mailsync.client.cache_file import connect, delete, opened, rebuilt, transaction, unusable
 from mailsync.client.failures import NoScopeError
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
@@ -94,10 +94,9 @@ class CachedSnapshot:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            delete(self._path)
-            raise TemporaryError(
-                f"cache {self._path}: {error}", hint="it was deleted and will be fetched anew"
-            ) from error
+            with contextlib.suppress(OSError):  # a disk that cannot be written keeps it for the next attempt
+                delete(self._path)
+            raise unusable(self._path, error) from error
 
     def close(self) -> None:
         """Ends the snapshot's transaction."""
@@ -123,9 +122,9 @@ class Cache:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
-            return cls(folder / f"{name}.db")
         except OSError as error:
-            raise TemporaryError(f"cache {folder}: {error.strerror}") from error
+            raise unusable(folder, error) from error
+        return cls(folder / f"{name}.db")
 
     def __enter__(self) -> Self:
         return self

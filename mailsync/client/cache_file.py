@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from mailsync.core.damage import is_damage
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_NAMES
 
 LAYOUT = 2
 BUSY_SECONDS = 30.0
+HINT = "check free space and permissions; it may be deleted at any time, and is downloaded anew"
 T = TypeVar("T")
 _COLUMNS = ", ".join(f"{name} TEXT NOT NULL" for name in FIELD_NAMES)
 _TABLES = f"""
@@ -41,21 +43,29 @@ def rebuilt(path: Path, work: Callable[[], T], *, again: Callable[[], None] = la
         try:
             return work()
         except sqlite3.DatabaseError as error:
-            # Its subclasses say something else: a lock, a full disk.
-            if type(error) is not sqlite3.DatabaseError:
+            # Anything else may be a lock, or a full disk.
+            if not (is_damage(error) or _is_foreign(error)):
                 raise
             delete(path)
             again()
             return work()
-    except sqlite3.Error as error:
-        raise TemporaryError(f"cache {path}: {error}", hint="it may be deleted at any time") from error
+    except (sqlite3.Error, OSError) as error:
+        raise unusable(path, error) from error
+
+
+def unusable(path: Path, error: sqlite3.Error | OSError) -> TemporaryError:
+    """Why a cache cannot be used now."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return TemporaryError(f"cache {path}: {said}", hint=HINT)
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """A connection to the file with this version's tables; a file of another layout gives way to a new one."""
+    """A connection to the file with this version's tables; one that is cut or of another layout gives way to a new."""
     connection = connect(path)
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    if layout not in (0, LAYOUT):
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    # SQLite itself takes what is missing of the last page for zeros.
+    if layout not in (0, LAYOUT) or path.stat().st_size % page:
         connection.close()
         delete(path)
         connection = connect(path)
@@ -72,6 +82,11 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+def _is_foreign(error: sqlite3.Error) -> bool:
+    """True when the file has other tables or columns than ours, whatever its version says."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def delete(path: Path) -> None:

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from mailsync.core.damage import is_damage
 from mailsync.core.errors import TemporaryError
 from mailsync.core.model import RunId
 
@@ -132,7 +133,8 @@ class Journal:
     def begin(self, run: RunId, *, mail: bytes, route: str, verdict: str, now: int) -> Run:
         """Opens or re-opens the run, counting this attempt as not yet ended in order.
 
-        The verdict and the first-seen time of the first attempt stay; a held run starts its count anew.
+        The verdict and the first-seen time of the first attempt stay; a held run starts its count anew. A first-seen
+        time that has not come yet is of a clock that was ahead, and becomes `now`.
         """
         with self._transaction():
             self._db.execute(
@@ -142,7 +144,9 @@ class Journal:
             )
             self._db.execute(
                 "UPDATE runs SET attempts = attempts + 1, crashes = iif(state = 'held', 1, crashes + 1),"
-                " first_seen = iif(state = 'held', ?, first_seen), state = 'open', reason = '' WHERE run = ?",
+                # Nothing was seen later than now: the clock was ahead then, and has been set right since.
+                " first_seen = iif(state = 'held', ?1, min(first_seen, ?1)), state = 'open', reason = ''"
+                " WHERE run = ?2",
                 (now, run),
             )
         found = self.find(run)
@@ -284,6 +288,8 @@ class Journal:
         except (sqlite3.Error, OSError) as error:
             # Postfix's mailbox_size_limit makes SQLite fail with "disk I/O error": name that cause too.
             hint = "check free space, permissions, and Postfix's mailbox_size_limit; the mail stays queued"
+            if isinstance(error, sqlite3.Error) and is_damage(error):
+                hint = "move it away (operations.md, A damaged file); the mail stays queued, and nothing is done twice"
             raise TemporaryError(f"journal {self._path}: {error}", hint=hint) from error
 
 

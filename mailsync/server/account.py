@@ -90,7 +90,7 @@ class Account:
             requests=self.requests,
             received=self.received,
             sent=self.sent,
-            seconds=float(self._clock() - self._began),
+            seconds=max(float(self._clock() - self._began), 0.0),  # the clock may have been set back
             end=end,
         )
 

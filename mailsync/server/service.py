@@ -16,6 +16,7 @@ words, which may name paths, stay in the log.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mailsync.core.errors import TemporaryError
@@ -81,7 +82,10 @@ def apply(store: Store, principal: Principal, asked: ApplyAsked, now: int) -> Ou
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     if outcome.overtaken:
-        text = f"a newer report of {asked.batch.source} was applied to {asked.batch.scope} before this one"
+        # When it was seen tells a host whose clock is behind from a mail that was late.
+        seen = datetime.fromtimestamp(min(asked.batch.asof, now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        batch = asked.batch
+        text = f"a newer report of {batch.source} was applied to {batch.scope} before this one, first seen {seen}"
         return Unable(Failure(Code.OVERTAKEN, text), text)
     return outcome
 
@@ -165,4 +169,5 @@ def _unable(error: RequestError | TemporaryError) -> Unable:
     if isinstance(error, RequestError):
         return Unable(Failure(error.code, str(error), outcome=error.outcome), str(error))
     text = "the store cannot answer now; nothing was changed"
-    return Unable(Failure(Code.STORE_UNAVAILABLE, text, after_ms=RETRY_MS), str(error))
+    cause = f"{error} ({error.hint})" if error.hint else str(error)
+    return Unable(Failure(Code.STORE_UNAVAILABLE, text, after_ms=RETRY_MS), cause)

@@ -9,6 +9,9 @@ the last recorded batch of another run of the source    this batch is
 had a newer report                                      overtaken
 was recorded after the version this plan was made at    refused as stale: sync, and plan again
 otherwise, or there is none, or the source is ""        carried out
+
+A report is never kept as newer than the server's own clock (and what two clocks may differ by): one mail host whose
+clock is a year ahead would else overtake all that come after it, for a year.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ from mailsync.server.store import RequestError
 from mailsync.wire import limits
 from mailsync.wire.errors import Code
 
+CLOCKS_DIFFER = 300  # seconds by which the clocks of client and server may differ, as for Kerberos (RFC 4120, 8.2)
+
 
 def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope]) -> Outcome:
     """The batch's outcome, now or when it was first recorded. `scopes` are to be locked, the batch's own among them.
@@ -59,6 +64,7 @@ def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope
     _check_epoch(at, batch)
     if _is_overtaken(connection, at, batch):
         return _record_overtaken(connection, at, request)
+    request = request._replace(batch=batch._replace(asof=min(batch.asof, request.now + CLOCKS_DIFFER)))
     _check_base(at, batch)
     drafts = Drafts(connection, locked, rights)
     operations = _Operations(connection, drafts, batch)

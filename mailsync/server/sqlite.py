@@ -11,9 +11,11 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from mailsync.core.damage import is_damage
 from mailsync.core.errors import MailsyncError, TemporaryError
 from mailsync.server.chain import GENESIS
 from mailsync.server.database import Row, Rows, in_chunks
@@ -23,6 +25,7 @@ from mailsync.server.sql_store import SqlStore
 BUSY_SECONDS = 20.0  # how long a writer waits for another, such as a load, before it answers "busy"
 CACHE_KIBIBYTES = 32_768
 EPOCH_BYTES = 16
+_RESTORE = "restore it from a backup, and say: mailsync server restored"
 _APPLICATION_ID = 0x6D737976  # "msyv": file(1) and `open_database` tell a store from another program's database
 T = TypeVar("T")
 
@@ -52,26 +55,43 @@ class SqliteDatabase:
 
     def each(self, query: str, values: Sequence[object]) -> Iterator[Row]:
         """As database.Database.each: one SELECT is one moment, however long it is read."""
-        return iter(self._connection.execute(query, tuple(values)))
+        with self._failures():
+            rows = self._connection.execute(query, tuple(values))
+        return self._read(rows)
 
     def close(self) -> None:
         """As database.Database.close."""
         self._connection.close()
 
+    def _read(self, rows: Iterable[Row]) -> Iterator[Row]:
+        with self._failures():
+            yield from rows
+
     def _transaction(self, mode: str, work: Callable[[_Connection], T]) -> T:
         """What `work` returns, committed when it ends in order; the disk's troubles become TemporaryError."""
         connection = self._connection
+        with self._failures():
+            try:
+                connection.execute(f"BEGIN {mode}")
+                result = work(_Connection(connection))
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        return result
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Around SQL: what is wrong with the file or its disk is a TemporaryError; a broken constraint stays ours."""
         try:
-            connection.execute(f"BEGIN {mode}")
-            result = work(_Connection(connection))
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+            yield
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise TemporaryError(f"store {self._path} is damaged: {error}", hint=_RESTORE) from error
+            if not isinstance(error, sqlite3.OperationalError):
+                raise
             hint = "another program writes to it, or the disk is full; nothing was changed"
             raise TemporaryError(f"store {self._path}: {error}", hint=hint) from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        return result
 
 
 class _Connection:
@@ -121,7 +141,7 @@ def open_database(path: Path, *, epoch: bytes) -> sqlite3.Connection:
         raise TemporaryError(f"open store {path}: {error}", hint="is the disk full, or the file locked?") from error
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise MailsyncError(f"open store {path}: {error}", hint="restore it from a backup") from error
+        raise MailsyncError(f"open store {path}: {error}", hint=_RESTORE) from error
     except BaseException:
         connection.close()
         raise

@@ -3,6 +3,7 @@
     python -m tests.bench                 everything, with the kill loop: some minutes
     python -m tests.bench --rows 100000   sizes up to this one
     python -m tests.bench --kills 0       without the kill loop
+    python -m tests.bench --kills-both 300   SIGKILLs of servers and of clients, on both stores, and nothing else
     python -m tests.bench --tables        rows per second of each kind of table, and nothing else
     python -m tests.bench --learn         what `definitions learn` finds in the catalogue's samples, and nothing else
 
@@ -20,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from bench_kills import kill_loop
+from bench_kills import kill_both, kill_loop
 from bench_learn import bench_learn
 from bench_parts import extracts, install, small_mails, start_up
 from bench_tables import bench_tables
@@ -34,12 +35,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--rows", type=int, default=SIZES[-1], help="the largest extract")
     parser.add_argument("--kills", type=int, default=1000, help="SIGKILLs of the kill loop")
+    parser.add_argument("--kills-both", type=int, metavar="N", help="SIGKILLs of servers, and of clients, only")
     parser.add_argument("--program", help="a mailsync program to measure, instead of a newly built wheel")
     parser.add_argument("--tables", action="store_true", help="the kinds of tables only, in this process")
     parser.add_argument("--learn", action="store_true", help="the score of definitions learn only")
     arguments = parser.parse_args()
     if arguments.learn:
         bench_learn()
+        return
+    if arguments.kills_both:
+        with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
+            kill_both(Path(name), arguments.kills_both)
         return
     if arguments.tables:
         bench_tables(min(arguments.rows, TABLE_ROWS))

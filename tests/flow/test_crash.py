@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from crash import check, crash_site, kill_at_random, two_moves
-from sites import Site, served
+from crash import check, crash_site, kill_at_random, kill_filters_and_server, killed_before, two_moves
+from sites import served
 
-KILLED = str(Path(__file__).resolve().parents[1] / "support" / "killed.py")
 KILLS = 100
+SERVER_KILLS = 6
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 
@@ -23,23 +20,17 @@ def site(tmp_path_factory):
         yield made
 
 
-def killed(site: Site, mail: bytes, effect: int) -> subprocess.CompletedProcess:
-    words = ["filter", "--config", str(site.config), "--recipient", site.recipient]
-    command = [sys.executable, KILLED, str(effect), *words]
-    return subprocess.run(command, input=mail, capture_output=True, timeout=120, check=False)
-
-
 def test_killed_before_each_effect_and_run_again_every_mail_is_applied_once_and_answered(site):
     # The first run of a site does more than the others: it fetches all volumes and compiles the templates.
     assert site.filter(two_moves(site, 499)[0]).returncode == 0
-    counted = killed(site, two_moves(site, 0)[0], 0)
+    counted = killed_before(site, two_moves(site, 0)[0], 0)
     assert counted.returncode == 0, counted.stderr
     effects = int(re.search(rb"effects: (\d+)", counted.stderr)[1])
     assert effects > 30
     died = 0
     for effect in range(1, effects + 1):
         mail, volumes = two_moves(site, effect)
-        first = killed(site, mail, effect)
+        first = killed_before(site, mail, effect)
         died += first.returncode == -9
         assert first.returncode in (-9, 0), first.stderr
         again = site.filter(mail)
@@ -52,3 +43,12 @@ def test_killed_before_each_effect_and_run_again_every_mail_is_applied_once_and_
 
 def test_killed_at_random_moments_every_mail_is_applied_once_and_answered(site):
     kill_at_random(site, range(500, 1000), KILLS, seed=7)
+
+
+def test_killed_together_with_its_server_every_mail_is_applied_once_and_answered(tmp_path):
+    site = crash_site(tmp_path, mails=200)
+    servers, filters, mails = kill_filters_and_server(site, range(200), SERVER_KILLS, seed=5)
+    assert servers >= SERVER_KILLS
+    assert filters > 0, mails
+    assert b"no mail is held" in site.run("held", "list").stderr
+    assert site.run("audit", "verify").returncode == 0

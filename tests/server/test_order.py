@@ -114,7 +114,7 @@ def test_however_mails_are_delayed_and_tried_again_the_newest_report_has_the_las
                 plans[number] = planned(store, SCOPE, number, reports[number])
                 continue
             try:
-                store.apply(plans[number], HASH, who, 5)
+                store.apply(plans[number], HASH, who, 2000)
                 done.add(number)
             except RequestError as error:
                 if error.code is not Code.PLAN_STALE:
@@ -125,7 +125,7 @@ def test_however_mails_are_delayed_and_tried_again_the_newest_report_has_the_las
             attempts += 1
             assert attempts < 100
             for number in set(range(len(reports))) - done:
-                store.apply(planned(store, SCOPE, number, reports[number]), HASH, who, 5)
+                store.apply(planned(store, SCOPE, number, reports[number]), HASH, who, 2000)
                 done.add(number)
         newest = max(done)
         assert dict(store.export(SCOPE))["A1"].repository == reports[newest]

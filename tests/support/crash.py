@@ -8,10 +8,16 @@ import random
 import re
 import sqlite3
 import subprocess
+import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from sites import MAILSYNC, Site, extract, library_csv, load, make_site, report_mail, volume_names
+from victims import Victim
+
+_TRIES = 200  # of a mail while its server is killed again and again
+KILLED = str(Path(__file__).with_name("killed.py"))
 
 
 def crash_site(folder: Path, *, mails: int, program: str = MAILSYNC) -> Site:
@@ -36,11 +42,18 @@ def two_moves(site: Site, number: int) -> tuple[bytes, tuple[str, str]]:
     return report_mail(site, extract(rows), number=number), (names[0], names[1])
 
 
+def killed_before(site: Site, mail: bytes, effect: int) -> subprocess.CompletedProcess:
+    """The finished filter of a mail, killed just before its effect of this number; 0: not killed, they are counted."""
+    words = ["filter", "--config", str(site.config), "--recipient", site.recipient]
+    command = [sys.executable, KILLED, str(effect), *words]
+    return subprocess.run(command, input=mail, capture_output=True, timeout=120, check=False)
+
+
 def check(site: Site, number: int, volumes: tuple[str, str]) -> None:
     """The mail was applied exactly once, and every copy of its one reply tells all of it."""
-    recorded = _recorded(site, volumes)
-    assert recorded == {volumes[0]: ["OFFS"], volumes[1]: ["RACK"]}, recorded
-    sent = _copies(site, number)
+    found = recorded(site, volumes)
+    assert found == {volumes[0]: ["OFFS"], volumes[1]: ["RACK"]}, found
+    sent = sent_copies(site, number)
     assert sent
     assert len(set(sent)) == 1
     message = email.message_from_bytes(sent[0], policy=email.policy.default)
@@ -68,9 +81,42 @@ def kill_at_random(site: Site, numbers: range, kills: int, *, seed: int) -> tupl
         assert again.returncode == 0, again.stderr.decode()
         check(site, number, volumes)
         mails += 1
-        extra += len(_copies(site, number)) - 1
+        extra += len(sent_copies(site, number)) - 1
     assert died >= kills, f"only {died} filters died in {mails} mails"
     return mails, extra
+
+
+def kill_filters_and_server(site: Site, numbers: range, kills: int, *, seed: int) -> tuple[int, int, int]:
+    """Kills the site's server so many times, and meanwhile filters; every mail is run to its end and checked.
+
+    Returns how many servers and how many filters were killed, and how many mails there were.
+    """
+    dice = random.Random(seed)
+    serve = [site.program, "server", "run", "--config", str(site.config)]
+    words = [site.program, "filter", "--config", str(site.config), "--recipient", site.recipient]
+    server = Victim(serve, kills, f"{seed} server")
+    died = mails = 0
+    usual = 0.2  # seconds a filter takes: at first a guess
+    try:
+        for number in numbers:
+            mail, volumes = two_moves(site, number)
+            died += _killed_after(words, mail, dice.uniform(0, usual))
+            for _ in range(_TRIES):
+                begun = time.monotonic()
+                again = site.filter(mail)
+                usual = time.monotonic() - begun
+                assert again.returncode in (0, 75), again.stderr.decode()
+                if again.returncode == 0:
+                    break
+            assert again.returncode == 0, again.stderr.decode()
+            check(site, number, volumes)
+            mails += 1
+            if server.killed >= kills:
+                break
+        server.wait()
+    finally:
+        server.end()
+    return server.killed, died, mails
 
 
 def _seconds(site: Site, mail: bytes) -> float:
@@ -93,14 +139,14 @@ def _killed_after(words: list[str], mail: bytes, seconds: float) -> bool:
         return run.wait() == -9
 
 
-def _recorded(site: Site, volumes: tuple[str, str]) -> dict[str, list[str]]:
+def recorded(site: Site, volumes: tuple[str, str]) -> dict[str, list[str]]:
     """What the server recorded as the new targets of the volumes, in order."""
-    with sqlite3.connect(f"file:{site.folder}/state/server.db?mode=ro", uri=True) as store:
+    with closing(sqlite3.connect(f"file:{site.folder}/state/server.db?mode=ro", uri=True)) as store:
         sql = "SELECT after FROM changes WHERE volume = ? AND field = 'repository'"
         return {volume: [value for (value,) in store.execute(sql, (volume,))] for volume in volumes}
 
 
-def _copies(site: Site, number: int) -> list[bytes]:
+def sent_copies(site: Site, number: int) -> list[bytes]:
     """Every copy of the reply to a mail that sendmail was handed whole."""
     mark = f"<report-{number}@backup.example.com>".encode()
     found = [path.read_bytes() for path in (site.folder.parent / "sent").iterdir()]

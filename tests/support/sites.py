@@ -93,11 +93,11 @@ def make_site(folder: Path, *, scope: str = "US01.LTO", program: str = MAILSYNC)
 
 
 @contextmanager
-def served(site: Site) -> Iterator[subprocess.Popen]:
-    """Runs the site's server until the block ends."""
-    server = subprocess.Popen(
-        [site.program, "server", "run", "--config", str(site.config)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+def served(site: Site, *, log: Path = Path(os.devnull)) -> Iterator[subprocess.Popen]:
+    """Runs the site's server until the block ends; its log is appended to a file."""
+    words = [site.program, "server", "run", "--config", str(site.config)]
+    with log.open("ab") as stderr:
+        server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr)
     try:
         line = server.stdout.readline()
         assert line.startswith(b"listening on "), line
