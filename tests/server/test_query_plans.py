@@ -112,7 +112,7 @@ def watch(store_url) -> Callable[..., Watched]:
 
 @pytest.fixture
 def shelves(library, scope, who, make_batch, move):
-    """A library with a box, a data cluster, volumes by the thousand, and a history: reports with and without changes."""
+    """A library with a box, a data cluster, thousands of volumes, and a history of reports with and without changes."""
     rows = [LoadRow(scope, f"F{number}", ("LIBR", "x"), 0) for number in range(2000)]
     library.load(("repository", "attribute_3"), rows)
     library.delete(scope, [f"F{number}" for number in range(500)])
