@@ -132,10 +132,20 @@ def _run(scope: Scope, server: subprocess.Popen, rows: list[tuple[str, str]], *,
     site, places = scope.site, (scope.site.folder / "client-steps", scope.site.folder / "server-steps")
     words = [*COUNTED, str(places[0]), *filter_words(site)[1:]] if counting else filter_words(site)
     before, steps = usage(server.pid), [_steps(place) for place in places]
-    client = measure(words, report_mail(site, extract(rows), number=next(scope.numbers)))
-    assert client.status == 0, client.said
+    client = _delivered(words, report_mail(site, extract(rows), number=next(scope.numbers)))
     after, now = usage(server.pid), [_steps(place) for place in places]
     return Run(client, Usage(after.cpu - before.cpu, after.memory), now[0] - steps[0], now[1] - steps[1])
+
+
+def _delivered(words: list[str], mail: bytes) -> Cost:
+    """What a mail costs until it is done: on a slow machine a first fetch takes several attempts, as an MTA makes."""
+    tries = [measure(words, mail)]
+    while tries[-1].status == 75 and len(tries) < 20:
+        tries.append(measure(words, mail))
+    last = tries[-1]
+    assert last.status == 0, last.said
+    wall, cpu = sum(one.wall for one in tries), sum(one.cpu for one in tries)
+    return last._replace(wall=wall, cpu=cpu, memory=max(one.memory for one in tries))
 
 
 def usage(process: int) -> Usage:
