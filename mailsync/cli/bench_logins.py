@@ -7,6 +7,7 @@ handshake and one line answered.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import ssl
@@ -27,6 +28,7 @@ from mailsync.config.keys import read_client_key, read_token
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError, RefusedError
 from mailsync.core.model import Scope
+from mailsync.server.stores import open_url
 from mailsync.wire.client_session import ClientSession
 from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.keys import ClientKey, Token
@@ -95,10 +97,12 @@ class Rate(NamedTuple):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Client]:
-    """A server process of a new site in the folder, and a client of it."""
+def running(folder: Path, url: str = "") -> Iterator[Client]:
+    """A server process of a new site in the folder, and a client of it; the store is in the folder, or at the URL."""
     site = folder / "site"
     subprocess.run([*_PROGRAM, "init", str(site), "--outbox"], check=True, capture_output=True)  # noqa: S603 - our own
+    if url:
+        _move_store(site, url)
     words = [*_PROGRAM, "server", "run", "--listen", "127.0.0.1:0", "--config", str(site / "mailsync.yaml")]
     with (
         subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process,  # noqa: S603 - our own
@@ -110,6 +114,14 @@ def running(folder: Path) -> Iterator[Client]:
             raise MailsyncError("the server did not start", hint=f"mailsync server run --config {site}/mailsync.yaml")
         keys = site / "keys"
         yield Client(address, read_client_key(keys / "site.key"), read_token(keys / "filter.token"), site)
+
+
+def _move_store(site: Path, url: str) -> None:
+    """Puts the site's store where the URL says; not by a command, whose words others may read."""
+    config = site / "mailsync.yaml"
+    with open_url(f"sqlite:{site}/state/server.db") as old, open_url(url) as new:
+        old.copy_to(new, os.urandom(16), told=lambda _, __: None)
+    config.write_text(config.read_text().replace("sqlite:state/server.db", json.dumps(url)))
 
 
 def revoked(client: Client) -> Client:

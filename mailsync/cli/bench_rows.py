@@ -1,34 +1,37 @@
 """`server bench`, the rows: a snapshot beside gzip -9 of fixed rows, a batch beside the bare SQL of it.
 
 The volumes are made by a seeded generator. A fixed row has 300 bytes, and 256 more for the description: what the seed
-of this protocol sends, every time. The bare SQL is what no store could do without: as many updates and as many lines of
-a history, in one transaction that is as durable.
+of this protocol sends, every time. The bare SQL is what a store of these tables cannot do without: in one transaction,
+as many volumes looked up, as many updates, and a line of the history for each, of another scope of the same store.
 """
 
 from __future__ import annotations
 
 import gzip
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError
+from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
 from mailsync.server.access import ADMINISTRATOR, Access
-from mailsync.server.sqlite import SqliteStore
+from mailsync.server.database import Connection
+from mailsync.server.sql_store import SqlStore
 from mailsync.server.store import LoadRow, Principal
+from mailsync.server.stores import open_database
 from mailsync.wire import limits
 from mailsync.wire.compression import Method, available, choose, compress
 from mailsync.wire.pages import encode_page
 from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
+_BARE = Scope(CustomerId("US01"), MediaId("BARE"))
 _WHO = Principal("bench", "bench")
 _PLACES = ("LIBR", "OFFS", "RACK")
 _REPEATS = 3
@@ -51,14 +54,18 @@ class Applied(NamedTuple):
     bare_seconds: float
 
 
-def fill(store: SqliteStore, count: int) -> None:
+def fill(store: SqlStore, count: int) -> None:
     """One scope with so many volumes, described."""
-    dice = random.Random(1)  # noqa: S311 - a generator of samples
     store.add_token(_WHO.user, make_verifier(bytes(32), bytes(16)), 1, grants=(("*", Access.WRITE),))
-    store.add_scope(SCOPE, repositories=[Repository(RepositoryId(place)) for place in _PLACES])
+    _load(store, SCOPE, count)
+
+
+def _load(store: SqlStore, scope: Scope, count: int) -> None:
+    dice = random.Random(1)  # noqa: S311 - a generator of samples
+    store.add_scope(scope, repositories=[Repository(RepositoryId(place)) for place in _PLACES])
     rows = (
         LoadRow(
-            SCOPE,
+            scope,
             f"A{number:06}L8",
             (dice.choice(_PLACES), f"weekly full of host{dice.randrange(400):03} set {dice.randrange(10**6):06}"),
             number,
@@ -70,7 +77,7 @@ def fill(store: SqliteStore, count: int) -> None:
         raise MailsyncError(f"load samples: {loaded.faults[0].text}")
 
 
-def snapshot(store: SqliteStore) -> Encoded:
+def snapshot(store: SqlStore) -> Encoded:
     """How long the scope's pages take to encode and compress, once read, and how large they are."""
     pages: list[Page] = []
     while not pages or pages[-1].more:
@@ -83,15 +90,29 @@ def snapshot(store: SqliteStore) -> Encoded:
     return Encoded(seconds, sizes, fixed_seconds, fixed_size)
 
 
-def batch(store: SqliteStore, folder: Path, names: Sequence[str]) -> Applied:
-    """How long a batch takes that moves the volumes, and its bare SQL."""
-    state = store.scopes(ADMINISTRATOR)[0]
+def batch(store: SqlStore, url: str, names: Sequence[str]) -> Applied:
+    """How long a batch takes that moves each volume, and its bare SQL: the least of several, in turn."""
+    _load(store, _BARE, len(names))
+    _applied(store, 0, names)  # from here on each batch moves all of them
+    found = []
+    with closing(open_database(url)) as database:
+        for number in range(1, _REPEATS + 1):
+            seconds = _applied(store, number, names)
+            begun = time.perf_counter()
+            database.write(partial(_write_bare, number=number, names=names))
+            found.append((seconds, time.perf_counter() - begun))
+    return Applied(*(min(seconds) for seconds in zip(*found, strict=True)))
+
+
+def _applied(store: SqlStore, number: int, names: Sequence[str]) -> float:
+    state = next(one for one in store.scopes(ADMINISTRATOR) if one.scope == SCOPE)
+    place = _PLACES[number % 3]
     moves = tuple(
-        Operation(Change.UPDATE, name, ("repository",), (_PLACES[number % 3],), 0, number + 1, number + 2)
-        for number, name in enumerate(names)
+        Operation(Change.UPDATE, name, ("repository",), (place,), 0, line, line + 1)
+        for line, name in enumerate(names, 1)
     )
     asked = Batch(
-        id=b"bench-0000000001",
+        id=b"bench-%010d" % number,
         run=b"r" * 32,
         plan=b"p" * 32,
         scope=SCOPE,
@@ -104,41 +125,32 @@ def batch(store: SqliteStore, folder: Path, names: Sequence[str]) -> Applied:
     )
     begun = time.perf_counter()
     store.apply(asked, b"h" * 32, _WHO, 1)
-    seconds = time.perf_counter() - begun
-    return Applied(seconds, _bare(folder / "bare.db", names))
+    return time.perf_counter() - begun
 
 
-def volume_names(store: SqliteStore) -> list[str]:
+def volume_names(store: SqlStore) -> list[str]:
     """Every volume, ascending."""
     return [name for name, _ in store.export(SCOPE)]
 
 
-def _bare(path: Path, names: Sequence[str]) -> float:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(
-            "CREATE TABLE volumes (scope INTEGER, volume TEXT, repository TEXT, description TEXT, version INTEGER, "
-            "PRIMARY KEY (scope, volume)) WITHOUT ROWID"
-        )
-        connection.execute("CREATE INDEX by_version ON volumes (scope, version)")
-        connection.execute("CREATE TABLE history (volume TEXT, field TEXT, old TEXT, new TEXT, line INTEGER)")
-        filled = ((name, "x" * 40, at) for at, name in enumerate(names))
-        connection.execute("BEGIN")
-        connection.executemany("INSERT INTO volumes VALUES (1, ?, 'LIBR', ?, ?)", filled)
-        connection.execute("COMMIT")
-        begun = time.perf_counter()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(
-            "UPDATE volumes SET repository = 'OFFS', version = ? WHERE scope = 1 AND volume = ?",
-            ((len(names) + at, name) for at, name in enumerate(names)),
-        )
-        connection.executemany(
-            "INSERT INTO history VALUES (?, 'repository', 'LIBR', 'OFFS', ?)",
-            ((name, at) for at, name in enumerate(names)),
-        )
-        connection.execute("COMMIT")
-        return time.perf_counter() - begun
+def _write_bare(connection: Connection, *, number: int, names: Sequence[str]) -> None:
+    query = "SELECT m.number, m.version, max(b.number) FROM media AS m, batches AS b WHERE m.id = ? GROUP BY 1, 2"
+    ((media, version, batch),) = connection.execute(query, (_BARE.media,)).fetchall()
+    query = f"SELECT volume, version, {', '.join(FIELD_NAMES)} FROM volumes WHERE media = ? AND volume"  # noqa: S608 - our own field names
+    found = {row[0]: row for row in connection.each_key(query, (media,), names)}
+    version += number * len(names)
+    connection.executemany(
+        "UPDATE volumes SET repository = ?, version = ? WHERE media = ? AND volume = ?",
+        [(_PLACES[number % 3], version + at, media, name) for at, name in enumerate(names, 1)],
+    )
+    connection.executemany(
+        "INSERT INTO changes (batch, number, position, media, volume, field, version, before, after, source, row, "
+        "line) VALUES (?, ?, ?, ?, ?, 'repository', ?, ?, ?, 0, ?, ?)",
+        [
+            (batch, 10**6 + at, at, media, name, version + at, found[name][3], _PLACES[number % 3], at, at)
+            for at, name in enumerate(names, 1)
+        ],
+    )
 
 
 def _size(method: Method, page: Page) -> int:

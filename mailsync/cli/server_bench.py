@@ -1,6 +1,7 @@
 """`mailsync server bench`: what a server does on this machine, beside what is known, measured in the same run.
 
-Strategy: a temporary site with a server process of its own; nothing of the site here is read or written. A figure alone
+Strategy: a temporary site with a server process of its own; nothing of the site here is read or written. With --store
+its store is elsewhere, on another disk or in PostgreSQL, where there is none yet and is none afterwards. A figure alone
 says little about a machine one does not know, so each stands beside another that was taken a moment before or after,
 and the ratio is what may be compared. Every part is bounded in count and in time.
 """
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
 HELP = """\
 Measures logins, failing logins, a right one beside a flood of wrong ones, round trips, a snapshot, and a batch, on a
-temporary server with volumes of its own. Takes about a minute.
+temporary server with volumes of its own. Takes about a minute. With --store it is measured there, where there must not
+be a store yet: a file that does not exist, or a PostgreSQL database of its own. All of it is deleted afterwards.
 
 example:
   mailsync server bench
+  mailsync server bench --store postgresql://mailsync@db.example.com/measured
   mailsync server bench --rows 1000 --logins 100 --wrong 100 --json
 """
 _FAR_MS = 200  # a round trip over a long link
@@ -56,24 +59,28 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Measures and prints, each figure when it is known."""
+    from mailsync.server.stores import borrowed
+
     shown: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
+        url = arguments.store or f"sqlite:{name}/measured.db"
         for measure in (_connections, _rows):
-            for figure in measure(Path(name), arguments):
-                shown.append(figure)
-                if not arguments.json:
-                    print(_told(figure), flush=True)
+            with borrowed(url):
+                for figure in measure(Path(name), url, arguments):
+                    shown.append(figure)
+                    if not arguments.json:
+                        print(_told(figure), flush=True)
     if arguments.json:
         print(json.dumps({"figures": [{**one._asdict(), "ratio": one.ratio} for one in shown]}, indent=2))
     return 0
 
 
-def _connections(folder: Path, arguments: Namespace) -> Iterator[Figure]:
+def _connections(folder: Path, url: str, arguments: Namespace) -> Iterator[Figure]:
     from mailsync.cli import bench_logins as logins
     from mailsync.cli.bench_rows import SCOPE
 
     bounds = logins.Bounds(arguments.logins, arguments.seconds)
-    with logins.running(folder) as client:
+    with logins.running(folder, url) as client:
         with logins.running_tls(folder) as log_in:
             found, floor = logins.rates_in_turn([client.log_in, log_in], bounds)
         yield Figure("logins", found, "/s", "TLS 1.3 with asyncio", floor)
@@ -106,19 +113,19 @@ def _flood(client: Client, bounds: Bounds) -> Iterator[Figure]:
     yield Figure(f"a right one beside them, {times} times", seconds * 1000, "ms", "alone", alone * 1000)
 
 
-def _rows(folder: Path, arguments: Namespace) -> Iterator[Figure]:
+def _rows(_: Path, url: str, arguments: Namespace) -> Iterator[Figure]:
     from mailsync.cli import bench_rows as rows
-    from mailsync.server.sqlite import SqliteStore
+    from mailsync.server.stores import open_url
     from mailsync.wire.limits import BATCH_OPERATIONS
 
-    with SqliteStore(folder / "rows.db") as store:
+    with open_url(url) as store:
         rows.fill(store, arguments.rows)
         found = rows.snapshot(store)
         what = f"snapshot of {arguments.rows} volumes"
         yield Figure(f"{what}, time", found.seconds * 1000, "ms", "gzip -9 of fixed rows", found.fixed_seconds * 1000)
         yield Figure(f"{what}, size", found.size / 1000, "kB", "gzip -9 of fixed rows", found.fixed_size / 1000)
         names = rows.volume_names(store)[:BATCH_OPERATIONS]
-        applied = rows.batch(store, folder, names)
+        applied = rows.batch(store, url, names)
         yield Figure(f"batch of {len(names)}", applied.seconds * 1000, "ms", "bare SQL", applied.bare_seconds * 1000)
 
 

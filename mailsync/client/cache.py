@@ -29,6 +29,9 @@ ATTEMPTS = 20
 _STORE = f"INSERT INTO volumes VALUES (?, ?{', ?' * len(FIELD_NAMES)}) ON CONFLICT DO UPDATE SET "  # noqa: S608 - names
 _ALL = _STORE + ", ".join(f"{name} = excluded.{name}" for name in FIELD_NAMES)
 _BUT_TEXT = _STORE + ", ".join(f"{name} = excluded.{name}" for name in FIELD_NAMES if name != "description")
+_DELETE = "DELETE FROM volumes WHERE scope = ? AND volume = ?"
+_COUNT = "SELECT count(*) FROM volumes WHERE scope = ?"
+_EXISTS = "SELECT 1 FROM volumes WHERE scope = ? AND volume = ?"
 _CURSOR = "epoch, since, snap, done, mark, at"
 
 
@@ -189,26 +192,19 @@ class Cache:
         """Stores a page and its cursor, and True; False when the copy is no longer where the page was asked from."""
         number = asked.number
         with transaction(self._connection) as connection:
-            query = f"SELECT {_CURSOR} FROM scopes WHERE number = ?"  # noqa: S608 - our own names
-            now = connection.execute(query, (number,)).fetchone()
-            if now is None or Cursor(*now) != asked.cursor:
+            query = f"SELECT complete, size, {_CURSOR} FROM scopes WHERE number = ?"  # noqa: S608 - our own names
+            complete, size, *cursor = connection.execute(query, (number,)).fetchone() or (0, 0)
+            if not cursor or Cursor(*cursor) != asked.cursor:
                 return False
-            if page.reset:
-                connection.execute("DELETE FROM volumes WHERE scope = ?", (number,))
-            gone = ((number, volume) for volume in page.tombstones)
-            connection.executemany("DELETE FROM volumes WHERE scope = ? AND volume = ?", gone)
-            kept = frozenset(page.texts_kept)
-            connection.executemany(_ALL, ((number, *row) for row in page.rows if row[0] not in kept))
-            connection.executemany(_BUT_TEXT, ((number, *row) for row in page.rows if row[0] in kept))
+            size = _write(connection, number, page, counted=size if complete else None)
             if page.repositories is not None:
                 connection.execute("DELETE FROM repositories WHERE scope = ?", (number,))
                 table = ((number, *repository) for repository in page.repositories)
                 connection.executemany("INSERT INTO repositories VALUES (?, ?, ?, ?, ?)", table)
             connection.execute(
-                f"UPDATE scopes SET ({_CURSOR}) = (?, ?, ?, ?, ?, ?), repositories_version = ?, complete = ?,"  # noqa: S608
-                " size = CASE WHEN ? THEN 0 ELSE (SELECT count(*) FROM volumes WHERE scope = number) END"
+                f"UPDATE scopes SET ({_CURSOR}) = (?, ?, ?, ?, ?, ?), repositories_version = ?, complete = ?, size = ?"  # noqa: S608
                 " WHERE number = ?",
-                (*page.cursor, page.repositories_version, not page.more, page.more, number),
+                (*page.cursor, page.repositories_version, not page.more, size, number),
             )
         return True
 
@@ -229,6 +225,31 @@ class Cache:
                 for table, column in (("volumes", "scope"), ("repositories", "scope"), ("scopes", "number")):
                     delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - the three names above
                     connection.execute(delete, (copy.number,))
+
+
+def _write(connection: sqlite3.Connection, number: int, page: Page, *, counted: int | None) -> int:
+    """Writes a page's volumes; how many the scope has then, 0 while more pages are to come.
+
+    `counted` is how many it has, None while it is fetched. Counting a whole scope costs far more than a few changes:
+    that is done once, when a copy becomes complete; from then on what comes and goes is counted.
+    """
+    if page.reset:
+        connection.execute("DELETE FROM volumes WHERE scope = ?", (number,))
+    gone = connection.executemany(_DELETE, ((number, volume) for volume in page.tombstones)).rowcount
+    follows = counted is not None and not page.reset and not page.more
+    new = _missing(connection, number, page) if follows else 0
+    kept = frozenset(page.texts_kept)
+    connection.executemany(_ALL, ((number, *row) for row in page.rows if row[0] not in kept))
+    connection.executemany(_BUT_TEXT, ((number, *row) for row in page.rows if row[0] in kept))
+    if counted is not None and follows:
+        return counted - gone + new
+    return 0 if page.more else int(connection.execute(_COUNT, (number,)).fetchone()[0])
+
+
+def _missing(connection: sqlite3.Connection, number: int, page: Page) -> int:
+    """How many of a page's volumes the copy does not have yet."""
+    names = {row[0] for row in page.rows}
+    return sum(connection.execute(_EXISTS, (number, name)).fetchone() is None for name in names)
 
 
 def _changes_nothing(copy: _Copy, page: Page) -> bool:

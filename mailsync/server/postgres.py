@@ -15,6 +15,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
@@ -51,12 +52,33 @@ class PostgresStore(SqlStore):
         super().__init__(PostgresDatabase(url), by=by)
 
 
+@contextmanager
+def borrowed(url: str) -> Iterator[None]:
+    """A schema `mailsync` for a while; it is dropped with all that is in it. UsageError where there is one."""
+    place = shown_place(url)
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+            # Whoever makes the schema may drop it: two at once cannot take each other's for theirs.
+            connection.execute("CREATE SCHEMA mailsync")
+    except psycopg.errors.DuplicateSchema as error:
+        hint = "name a database of its own: what is measured is dropped afterwards"
+        raise UsageError(f"{place} has a schema mailsync already", hint=hint) from error
+    except psycopg.Error as error:
+        raise trouble(place, error, "is PostgreSQL running there, and may this user make a schema?") from error
+    try:
+        yield
+    finally:
+        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+            connection.execute("SET client_min_messages = warning")
+            connection.execute("DROP SCHEMA mailsync CASCADE")
+
+
 class PostgresDatabase:
     """A `database.Database` in PostgreSQL, on one connection, which is made again when it is lost."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._place = self._shown_place(url)
+        self._place = shown_place(url)
         self._connection: psycopg.Connection[Row] | None = None
         self._connected()
 
@@ -139,17 +161,23 @@ class PostgresDatabase:
         return connection
 
     def _trouble(self, error: Exception, hint: str) -> TemporaryError:
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
-        return TemporaryError(f"store {self._place}: {said}", hint=hint)
+        return trouble(self._place, error, hint)
 
-    def _shown_place(self, url: str) -> str:
-        """The URL without a password: only what tells which database it is."""
-        try:
-            parts = conninfo.conninfo_to_dict(url)
-        except psycopg.Error as error:
-            raise UsageError("the store's URL is not one", hint="postgresql://USER@HOST:PORT/DATABASE") from error
-        host, port, name = (str(parts.get(key, "")) for key in ("host", "port", "dbname"))
-        return f"postgresql://{host}{':' if port else ''}{port}/{name}"
+
+def trouble(place: str, error: Exception, hint: str) -> TemporaryError:
+    """What PostgreSQL said, as an error of the store at a place."""
+    said = str(error).strip().partition("\n")[0] or type(error).__name__
+    return TemporaryError(f"store {place}: {said}", hint=hint)
+
+
+def shown_place(url: str) -> str:
+    """The URL without a password: only what tells which database it is. UsageError when it is none."""
+    try:
+        parts = conninfo.conninfo_to_dict(url)
+    except psycopg.Error as error:
+        raise UsageError("the store's URL is not one", hint="postgresql://USER@HOST:PORT/DATABASE") from error
+    host, port, name = (str(parts.get(key, "")) for key in ("host", "port", "dbname"))
+    return f"postgresql://{host}{':' if port else ''}{port}/{name}"
 
 
 class _Connection:

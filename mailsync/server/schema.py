@@ -151,8 +151,8 @@ CREATE TABLE ledger (
     hash BYTES NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (media, seq)
 ) KEYED;
-CREATE INDEX ledger_by_version ON ledger (media, version);
-CREATE INDEX ledger_by_batch ON ledger (media, batch);
+CREATE INDEX ledger_by_version ON ledger (media, version, hash);
+CREATE INDEX ledger_by_batch ON ledger (media, batch, hash);
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,         -- token, password

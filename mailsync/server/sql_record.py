@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
@@ -68,8 +69,7 @@ def record_changes(connection: Connection, number: int, written: Sequence[tuple[
             version, source, row, line = versions[name], operation.source, operation.row, operation.line
             if before is None:
                 rows.append((number, len(rows), position, media, name, "volume", version, "", name, source, row, line))
-            differences = (*zip(FIELD_NAMES, before or _NOTHING, after, strict=True), *attributes)
-            for field, was, now in differences:
+            for field, was, now in chain(zip(FIELD_NAMES, before or _NOTHING, after, strict=True), attributes):
                 if was != now:
                     rows.append((number, len(rows), position, media, name, field, version, was, now, source, row, line))
     columns = "batch, number, position, media, volume, field, version, before, after, source, row, line"

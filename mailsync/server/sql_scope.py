@@ -167,7 +167,7 @@ def put_repositories(connection: Connection, number: int, repositories: Iterable
 def find_volumes(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, Stored]:
     """Those of the volumes that the scope has."""
     rows = connection.each_key(_SELECT_VOLUMES, (number,), volumes)
-    return {row[0]: Stored(row[1], row[2], row[3], row[4], Volume(*row[5:])) for row in rows}
+    return {row[0]: Stored(row[1], row[2], row[3], row[4], Volume._make(row[5:])) for row in rows}
 
 
 def find_tombstones(connection: Connection, number: int, volumes: Sequence[str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ file open: a load beside a running server waits its turn, and so does the server
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sqlite3
@@ -116,10 +117,10 @@ class _Connection:
             self._connection.executemany(f"INSERT INTO {table} VALUES ({slots})", chunk)  # noqa: S608 - our own tables
 
     def each_key(self, query: str, values: Sequence[object], keys: Sequence[str]) -> Iterator[Row]:
-        # One indexed SELECT per key: `(a, b) IN (VALUES ...)` is seven times slower.
-        one = f"{query} = ?"
-        for key in keys:
-            yield from self._connection.execute(one, (*values, key))
+        # Each key is looked up in the index; a SELECT per key takes twice as long, and IN (VALUES ...) far longer.
+        named = json.dumps(list(keys))
+        found = f"{query} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own queries
+        return iter(self._connection.execute(found, (*values, named)))
 
 
 def open_database(path: Path, *, epoch: bytes) -> sqlite3.Connection:

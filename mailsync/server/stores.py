@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from mailsync.core.errors import UsageError
+from mailsync.server.database import Database
 from mailsync.server.sql_store import SqlStore
 
 _SQLITE = "sqlite:"
@@ -21,14 +25,48 @@ def open_url(url: str, *, by: str = "admin") -> SqlStore:
         from mailsync.server.sqlite import SqliteStore
 
         return SqliteStore(path, by=by)
-    if url.startswith(_POSTGRES):
-        try:
-            from mailsync.server.postgres import PostgresStore
-        except ImportError as error:
-            raise UsageError(f"{error}: PostgreSQL needs it", hint="pip install 'mailsync[postgres]'") from error
-        return PostgresStore(url, by=by)
-    text = f'store "{url}" is neither sqlite:PATH nor postgresql://...'
-    raise UsageError(text, hint="for example: --store sqlite:state/server.db")
+    found: SqlStore = _postgres(url).PostgresStore(url, by=by)
+    return found
+
+
+def open_database(url: str) -> Database:
+    """The database of the store that `open_url` opens, for SQL of one's own. Raises as that does."""
+    path = sqlite_path(url)
+    if path is not None:
+        from mailsync.server.sqlite import SqliteDatabase
+
+        return SqliteDatabase(path)
+    found: Database = _postgres(url).PostgresDatabase(url)
+    return found
+
+
+@contextmanager
+def borrowed(url: str) -> Iterator[None]:
+    """A place for a store that is gone afterwards, with all that was put there. UsageError where there is one."""
+    path = sqlite_path(url)
+    if path is None:
+        with _postgres(url).borrowed(url):
+            yield
+        return
+    if path.exists():
+        raise UsageError(f"{url} is there already", hint="name a file that does not exist: it is deleted afterwards")
+    try:
+        yield
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _postgres(url: str) -> ModuleType:
+    """The module for a PostgreSQL URL. UsageError for a URL of another kind, and without the driver."""
+    if not url.startswith(_POSTGRES):
+        text = f'store "{url}" is neither sqlite:PATH nor postgresql://...'
+        raise UsageError(text, hint="for example: --store sqlite:state/server.db")
+    try:
+        from mailsync.server import postgres
+    except ImportError as error:
+        raise UsageError(f"{error}: PostgreSQL needs it", hint="pip install 'mailsync[postgres]'") from error
+    return postgres
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -100,7 +101,7 @@ class Handshake:
         self._key, self._nonce = b"", 0
         self._mix_hash(prologue)
         if pattern.knows_server:
-            self._mix_hash(keys.static if initiator else _public(X25519PrivateKey.from_private_bytes(keys.static)))
+            self._mix_hash(keys.static if initiator else _loaded(keys.static)[1])
 
     def write(self, payload: bytes) -> bytes:
         """This end's message, with the payload sealed in it."""
@@ -145,7 +146,7 @@ class Handshake:
             self._mix_hash(mixed)
             self._nonce = 0
         elif part == "es" and not self._initiator:
-            self._mix_key(X25519PrivateKey.from_private_bytes(self._keys.static), self._remote)
+            self._mix_key(_loaded(self._keys.static)[0], self._remote)
         elif part == "es":
             self._mix_key(self._ephemeral, self._keys.static)
         else:
@@ -203,6 +204,13 @@ def _hkdf(chaining: bytes, material: bytes, outputs: int) -> list[bytes]:
     for number in range(1, outputs + 1):
         found.append(hmac.digest(secret, found[-1] + bytes((number,)), "sha256"))
     return found[1:]
+
+
+@lru_cache(maxsize=1)
+def _loaded(static: bytes) -> tuple[X25519PrivateKey, bytes]:
+    """A server's private key, and its public one: they are the same for each connection, and slow to work out."""
+    private = X25519PrivateKey.from_private_bytes(static)
+    return private, _public(private)
 
 
 def _public(private: X25519PrivateKey) -> bytes:

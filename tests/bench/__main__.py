@@ -5,6 +5,7 @@
     python -m tests.bench --kills 0       without the kill loop
     python -m tests.bench --kills-both 300   SIGKILLs of servers and of clients, on both stores, and nothing else
     python -m tests.bench --tables        rows per second of each kind of table, and nothing else
+    python -m tests.bench --scale         a scope of up to --rows volumes, on SQLite and on PostgreSQL, and nothing else
     python -m tests.bench --learn         what `definitions learn` finds in the catalogue's samples, and nothing else
 
 Floors: bare = the interpreter and nothing; import = the interpreter with mailparser, cryptography (AESGCM, X25519),
@@ -24,7 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from bench_kills import kill_both, kill_loop
 from bench_learn import bench_learn
 from bench_parts import extracts, install, small_mails, start_up
+from bench_scale import bench_scale
 from bench_tables import bench_tables
+from postgres import Cluster
 
 SIZES = (10_000, 100_000, 1_000_000)
 TABLE_ROWS = 100_000
@@ -38,6 +41,7 @@ def main() -> None:
     parser.add_argument("--kills-both", type=int, metavar="N", help="SIGKILLs of servers, and of clients, only")
     parser.add_argument("--program", help="a mailsync program to measure, instead of a newly built wheel")
     parser.add_argument("--tables", action="store_true", help="the kinds of tables only, in this process")
+    parser.add_argument("--scale", action="store_true", help="large scopes only")
     parser.add_argument("--learn", action="store_true", help="the score of definitions learn only")
     arguments = parser.parse_args()
     if arguments.learn:
@@ -50,6 +54,10 @@ def main() -> None:
     if arguments.tables:
         bench_tables(min(arguments.rows, TABLE_ROWS))
         return
+    if arguments.scale:
+        with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
+            scale(Path(name), arguments.program, arguments.rows)
+        return
     bench_learn()
     with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
         folder = Path(name)
@@ -61,6 +69,21 @@ def main() -> None:
                 extracts(folder, program, size)
         if arguments.kills:
             kill_loop(folder, program, arguments.kills)
+
+
+def scale(folder: Path, program: str | None, largest: int) -> None:
+    """Large scopes on both stores."""
+    found = program or install(folder)
+    sizes = [rows for rows in SIZES if rows <= largest]
+    for rows in sizes:
+        bench_scale(folder, found, rows)
+    cluster = Cluster()
+    try:
+        for rows in sizes:
+            cluster.empty()
+            bench_scale(folder, found, rows, cluster.url)
+    finally:
+        cluster.remove()
 
 
 if __name__ == "__main__":

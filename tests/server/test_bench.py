@@ -12,8 +12,12 @@ from served import MAILSYNC
 from mailsync.cli.bench_logins import Bounds, beside_flood, rate, running
 
 
+def words_of_a_small_one(*more):
+    return ["server", "bench", "--logins", "8", "--wrong", "8", "--rows", "200", "--seconds", "20", "--json", *more]
+
+
 def test_every_figure_is_there_beside_what_it_is_compared_with(tmp_path):
-    words = ["server", "bench", "--logins", "8", "--wrong", "8", "--rows", "200", "--seconds", "20", "--json"]
+    words = words_of_a_small_one()
     env = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([*MAILSYNC, *words], capture_output=True, text=True, check=True, env=env)
     figures = {figure["name"]: figure for figure in json.loads(done.stdout)["figures"]}
@@ -25,6 +29,24 @@ def test_every_figure_is_there_beside_what_it_is_compared_with(tmp_path):
     assert figures["batch of 200"]["beside"] == "bare SQL"
     assert figures["refusing an unknown user"]["beside"] == figures["refusing a revoked token"]["beside"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_store_may_be_elsewhere_and_is_gone_afterwards(store_url, tmp_path):
+    words = [*MAILSYNC, *words_of_a_small_one("--store", store_url)]
+    for _ in range(2):
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+    figures = {figure["name"]: figure for figure in json.loads(done.stdout)["figures"]}
+    assert figures["batch of 200"]["ratio"] > 0
+    assert figures["logins"]["value"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_is_there_is_not_measured(store, store_url, library, scope):
+    words = [*MAILSYNC, *words_of_a_small_one("--store", store_url)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "already" in done.stderr
+    assert len(list(store.export(scope))) == 9
 
 
 def test_a_right_login_gets_in_beside_a_thousand_wrong_ones(tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 KINDS = ("templated", "structured", "noisy")
@@ -22,9 +22,14 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def volumes(count: int, kind: str, seed: int = 4711) -> list[Row]:
     """`count` rows of (volume, *values of VOLUME_FIELDS), ascending."""
+    return list(each_volume(count, kind, seed))
+
+
+def each_volume(count: int, kind: str, seed: int = 4711) -> Iterator[Row]:
+    """The same, one after the other. Of more than 100,000 the volumes' names come again."""
     made = random.Random(seed)
     describe = _describer(kind, made)
-    return [_row(number, describe, made) for number in range(count)]
+    return (_row(number, describe, made) for number in range(count))
 
 
 def fixed(rows: Sequence[Row]) -> bytes:
