@@ -20,7 +20,7 @@ from mailsync.config.site import find_config, load_site
 from mailsync.core.errors import MailsyncError, TemporaryError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from mailsync.client.link import PingResult
+    from mailsync.client.ping import PingResult
 
 _SECONDS = 20.0
 _EXAMPLE = """\
@@ -43,7 +43,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Prints how the server answered. Raises UnreachableError with 69, RefusedError or ForeignProtocolError."""
-    from mailsync.client.link import ping
+    from mailsync.client.ping import ping
     from mailsync.client.way import way_of
 
     site = load_site(find_config(arguments.config))

@@ -149,6 +149,11 @@ class Cache:
             self._whole(lambda: self._forget(scope))
             raise
 
+    def place(self, scope: Scope) -> tuple[Cursor, int]:
+        """Where the copy of a scope and its repositories stand: what the next `refresh` asks from."""
+        begun = self._whole(lambda: self._begun(scope))
+        return begun.cursor, begun.repositories_version
+
     def snapshot(self, scope: Scope) -> CachedSnapshot | None:
         """The scope as it was last seen completely, or None."""
         return self._whole(lambda: self._view(scope))

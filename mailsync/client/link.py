@@ -1,7 +1,9 @@
 """A connection to the server for programs that wait: connect, sync, apply, close (blocking sockets, one thread).
 
-AUTH travels with the first request, so the first page is three round trips away (TCP, Noise, and one for both). An
-APPLY waits until the server has proved that it knows the token. What it says no to is in failures.py.
+Far away a round trip is what costs, so nothing is waited for that need not be. AUTH travels with the first request, and
+the first SYNC behind the RUN that begins a run: the first page is three round trips away (TCP, Noise, and one for all
+of these). Nobody waits for the answer to `replied`; it is read before the next one. An APPLY waits until the server has
+proved that it knows the token. What a server says no to is in failures.py.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
 from mailsync.client.failures import HungUpError, failed, foreign, not_greeted, not_proved, refused
 from mailsync.client.line import Line
@@ -49,16 +51,6 @@ YOURS = "yours"
 E = TypeVar("E", PageReceived, OutcomeReceived, LeaseReceived, ScopesReceived, StatsReceived, PongReceived)
 
 
-class PingResult(NamedTuple):
-    """How a server answered: seconds for TCP, for the handshake, and for each round trip; compression and version."""
-
-    connect: float
-    handshake: float
-    round_trips: tuple[float, ...]
-    compress: str
-    version: int
-
-
 def connect(  # noqa: PLR0913 - an address, two secrets and the world
     address: str,
     key: ClientKey,
@@ -83,32 +75,6 @@ def connect(  # noqa: PLR0913 - an address, two secrets and the world
     return link
 
 
-def ping(  # noqa: PLR0913 - an address, a secret and the world
-    address: str,
-    key: ClientKey,
-    *,
-    random: Callable[[int], bytes],
-    deadline_seconds: float = DEADLINE_SECONDS,
-    clock: Callable[[], float] = time.monotonic,
-    way: Way = DIRECT,
-) -> PingResult:
-    """How the server answers a client that holds the key: TCP, handshake and two PINGs, without logging on.
-
-    Raises UnreachableError, RefusedError (the key), or ForeignProtocolError also when it hangs up without a word.
-    """
-    begun = clock()
-    line = Line(address, deadline_seconds, clock, way)
-    reached = clock()
-    with Link(line, ClientSession(key=key, token=None, random=random(RANDOM_BYTES))) as link:
-        try:
-            connected = link.greet()
-        except HungUpError as error:
-            raise foreign(address) from error
-        greeted = clock()
-        trips = tuple(link.ping() for _ in range(2))
-        return PingResult(reached - begun, greeted - reached, trips, connected.compress, connected.version)
-
-
 class Link:
     """An open connection; use it as a context manager. After an error of the connection itself it is of no more use."""
 
@@ -117,6 +83,8 @@ class Link:
         self._session = session
         self._salt = salt
         self._unsent = b""
+        self._ahead: tuple[int, Sync] | None = None  # asked, and not yet read
+        self._unread: set[int] = set()  # requests whose answers nobody waits for
 
     def __enter__(self) -> Self:
         return self
@@ -152,9 +120,7 @@ class Link:
         """The pages that lead from the cursor to the scope as it is now; it asks again while there are more."""
         more = True
         while more:
-            self._begin()
-            request, data = self._session.send_sync(Sync(scope, cursor, repositories_version))
-            self._send(data)
+            request = self._sync(Sync(scope, cursor, repositories_version))
             last = False
             while not last:
                 event = self._answer(request, PageReceived)
@@ -174,20 +140,32 @@ class Link:
         self._send(data)
         return self._answer(request, OutcomeReceived).outcome
 
-    def begin_run(self, run: bytes, holder: bytes) -> RunLease:
-        """Asks for a run (32 bytes) for this process (16 random bytes): yours, busy or done, and how far it is."""
-        return self._tell(RunWord(RunStep.BEGIN, run, holder))
+    def begin_run(self, run: bytes, holder: bytes, ahead: Sync | None = None) -> RunLease:
+        """Asks for a run (32 bytes) for this process (16 random bytes): yours, busy or done, and how far it is.
+
+        `ahead` is what `sync` will be asked for next, if it is known: its pages are on their way then.
+        """
+        self._begin()
+        request, data = self._session.send_run(RunWord(RunStep.BEGIN, run, holder))
+        if ahead is not None:
+            number, behind = self._session.send_sync(ahead)
+            self._ahead, data = (number, ahead), data + behind
+        self._send(data)
+        return self._answer(request, LeaseReceived).lease
 
     def renew_run(self, run: bytes, holder: bytes) -> bool:
         """Keeps the run for another lease; False when somebody else has it by now."""
         return self._tell(RunWord(RunStep.RENEW, run, holder)).state == YOURS
 
-    def replied(self, run: bytes, holder: bytes, audience: str) -> bool:
-        """Notes that an audience was answered; False when somebody else has the run by now."""
-        return self._tell(RunWord(RunStep.REPLIED, run, holder, audience)).state == YOURS
+    def replied(self, run: bytes, holder: bytes, audience: str) -> None:
+        """Says that an audience was answered; what is wrong with that is raised by the next request."""
+        self._begin()
+        request, data = self._session.send_run(RunWord(RunStep.REPLIED, run, holder, audience))
+        self._unread.add(request)
+        self._send(data)
 
     def end_run(self, run: bytes, holder: bytes) -> None:
-        """Notes that all of the run is done."""
+        """Notes that all of the run is done, and that the server has heard all that was said of it."""
         self._tell(RunWord(RunStep.END, run, holder))
 
     def scopes(self) -> Iterator[ScopeFigures]:
@@ -229,6 +207,17 @@ class Link:
         finally:
             self._line.close()
 
+    def _sync(self, asked: Sync) -> int:
+        """The number of a SYNC under way: the one that was asked ahead, if it asks for the same."""
+        if self._ahead is not None and self._ahead[1] == asked:
+            (request, _), self._ahead = self._ahead, None
+            self._line.renew()
+            return request
+        self._begin()
+        request, data = self._session.send_sync(asked)
+        self._send(data)
+        return request
+
     def _give_up(self, request: int, *, last: bool) -> None:
         """Spares the line the pages of a sync that nobody wants any more."""
         if not last and not self._session.closed:
@@ -253,6 +242,9 @@ class Link:
         self._line.renew()
         if self._session.closed:
             raise UnreachableError(f"the connection to server {self._line.address} has ended")
+        if self._ahead is not None:
+            (request, _), self._ahead = self._ahead, None
+            self._give_up(request, last=not self._session.is_under_way(request))
 
     def _send(self, data: bytes) -> None:
         unsent, self._unsent = self._unsent, b""
@@ -262,7 +254,8 @@ class Link:
     def _answer(self, request: int, wanted: type[E]) -> E:
         while True:
             event = self._next()
-            if isinstance(event, ErrorReceived) and event.request in (0, request):
+            if isinstance(event, ErrorReceived) and event.request in (0, request, *self._unread):
+                self._unread.discard(event.request)
                 raise failed(event.failure)
             # Pages of a sync that was given up may still be on their way: they belong to another request.
             if isinstance(event, wanted) and event.request == request:

@@ -17,19 +17,21 @@ anything else, third time                              0: held with its tracebac
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from mailsync.client.journal import DONE, HELD, Run
 from mailsync.client.lock import only_attempt
 from mailsync.core.errors import DeadlineError, MailsyncError, TemporaryError
 from mailsync.core.identity import run_id
-from mailsync.core.model import RunId
+from mailsync.core.model import RunId, Scope
 from mailsync.flow.world import World
 from mailsync.mail.headers import Headers, scan_headers
 from mailsync.mail.verdict import Action, Envelope, Verdict, identity, judge
 
 if TYPE_CHECKING:
     from mailsync.flow.answer import Asked
+    from mailsync.flow.settle import Report
 
 MOST_CRASHES = 3
 _HOUR = 3600
@@ -173,20 +175,28 @@ def _process(intake: Intake, world: World, begun: Run) -> Ending:
     asked = _asked(intake, world, begun)
     report = mail_report(intake.mail, intake.verdict, asked.route, world.site, now=begun.first_seen)
     try:
-        lease = take_lease(world.server, intake.run, world.journal.holder)
+        lease = take_lease(world.server, intake.run, world.journal.holder, _first_scope(begun, report))
         if lease is None:
-            world.journal.end(intake.run, state=DONE, reason="done by another mail host", now=world.now())
-            return Ending(Action.DUPLICATE, f"run {intake.run.hex()[:16]} was done by another mail host")
+            reason = "done already, by another mail host or by an attempt that was killed at its end"
+            world.journal.end(intake.run, state=DONE, reason=reason, now=world.now())
+            return Ending(Action.DUPLICATE, f"run {intake.run.hex()[:16]} was {reason}")
         facts = settle(Job(intake.run, asked.route, begun.first_seen, report), world.journal, world.server)
         summary = answer(world, asked, facts, lease=lease)
+        lease.end()
     finally:
         world.journal.spent(intake.run, *world.server.spent())
     world.journal.end(intake.run, state=DONE, reason=summary.verdict.value, now=world.now())
-    lease.end()
     send_left_over(world)
     spent = world.journal.find(intake.run) or begun
     told = f"{summary.verdict.value} (run {intake.run.hex()[:16]}, {spent.sent} bytes up, {spent.received} bytes down)"
     return Ending(Action.PROCESS, told)
+
+
+def _first_scope(begun: Run, report: Callable[[], Report]) -> Scope | None:
+    """The scope that will be planned first, if there is planning to do: its news can be asked for with the lease."""
+    if begun.report is not None:
+        return None
+    return min((records.scope for one in report().mapped for records in one.records), default=None)
 
 
 def _hold(intake: Intake, world: World, reason: str) -> Ending:

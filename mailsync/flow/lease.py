@@ -12,11 +12,10 @@ attempts, so that one that was killed is followed by the next without waiting.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from mailsync.core.errors import MailsyncError, TemporaryError
-from mailsync.core.model import RunId
+from mailsync.core.errors import TemporaryError
+from mailsync.core.model import RunId, Scope
 
 if TYPE_CHECKING:
     from mailsync.wire.runs import RunLease
@@ -27,20 +26,20 @@ _DONE, _YOURS = "done", "yours"
 class Lender(Protocol):
     """What a lease needs of the server."""
 
-    def begin_run(self, run: RunId, holder: bytes) -> RunLease:
-        """Lends the run, or says why not."""
+    def begin_run(self, run: RunId, holder: bytes, scope: Scope | None = None) -> RunLease:
+        """Lends the run, or says why not; `scope` is what will be refreshed next, if that is known."""
         ...
 
     def renew_run(self, run: RunId, holder: bytes) -> bool:
         """Lends it on; False when another has it."""
         ...
 
-    def replied(self, run: RunId, holder: bytes, audience: str) -> bool:
-        """Notes who was answered; False when another has the run."""
+    def replied(self, run: RunId, holder: bytes, audience: str) -> None:
+        """Says who was answered, without waiting."""
         ...
 
     def end_run(self, run: RunId, holder: bytes) -> None:
-        """Notes that the run is done."""
+        """Notes that the run is done. Raises when this, or what was said without waiting, did not get through."""
         ...
 
 
@@ -63,14 +62,16 @@ class Lease:
         self._server.replied(self._run, self._holder, audience)
 
     def end(self) -> None:
-        """Tells the server that all is done. When it cannot be told, the lease runs out by itself."""
-        with suppress(MailsyncError):
-            self._server.end_run(self._run, self._holder)
+        """Tells the server that all is done. Raises when it cannot be told: the next attempt does no more than that."""
+        self._server.end_run(self._run, self._holder)
 
 
-def take_lease(server: Lender, run: RunId, holder: bytes) -> Lease | None:
-    """The lease of a run, None when it is done already. Raises TemporaryError while another host is at it."""
-    lent = server.begin_run(run, holder)
+def take_lease(server: Lender, run: RunId, holder: bytes, scope: Scope | None = None) -> Lease | None:
+    """The lease of a run, None when it is done already. Raises TemporaryError while another host is at it.
+
+    `scope` is what will be refreshed next, if that is known: the server is asked for it in the same breath.
+    """
+    lent = server.begin_run(run, holder, scope)
     if lent.state == _DONE:
         return None
     if lent.state != _YOURS:

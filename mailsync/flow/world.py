@@ -131,20 +131,23 @@ class SiteServer:
         with _waiting():
             return self._connected().apply(body)
 
-    def begin_run(self, run: RunId, holder: bytes) -> RunLease:
-        """As lease.Lender.begin_run."""
+    def begin_run(self, run: RunId, holder: bytes, scope: Scope | None = None) -> RunLease:
+        """As lease.Lender.begin_run; asks for the news of a scope, which will be refreshed next, in the same breath."""
+        from mailsync.wire.messages import Sync
+
         with _waiting():
-            return self._connected().begin_run(run, holder)
+            link = self._connected()
+            return link.begin_run(run, holder, None if scope is None else Sync(scope, *self._cache.place(scope)))
 
     def renew_run(self, run: RunId, holder: bytes) -> bool:
         """As lease.Lender.renew_run."""
         with _waiting():
             return self._connected().renew_run(run, holder)
 
-    def replied(self, run: RunId, holder: bytes, audience: str) -> bool:
+    def replied(self, run: RunId, holder: bytes, audience: str) -> None:
         """As lease.Lender.replied."""
         with _waiting():
-            return self._connected().replied(run, holder, audience)
+            self._connected().replied(run, holder, audience)
 
     def end_run(self, run: RunId, holder: bytes) -> None:
         """As lease.Lender.end_run."""

@@ -129,6 +129,10 @@ class ClientSession(End[ClientEvent]):
         body = verifiers.encode_set_verifier(verifiers.SetVerifier(verifier))
         return self._ask(Kind.SET_VERIFIER, body, Request(Kind.SET_VERIFIER_OK))
 
+    def is_under_way(self, request: int) -> bool:
+        """True until the last answer to a request was read."""
+        return request in self._requests
+
     def send_cancel(self, request: int) -> bytes:
         """A CANCEL of a SYNC under way; pages, or an ERROR, may still come for it."""
         under_way = self._requests.get(request)

@@ -10,7 +10,8 @@ import pytest
 
 from mailsync.client.failures import NoScopeError, ReusedError, ServerError, StaleError
 from mailsync.client.line import parse_address
-from mailsync.client.link import connect, ping
+from mailsync.client.link import connect
+from mailsync.client.ping import ping
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import (
     ForeignProtocolError,

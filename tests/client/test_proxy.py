@@ -11,7 +11,8 @@ import pytest
 from proxies import tinyproxy
 from sites import free_port
 
-from mailsync.client.link import connect, ping
+from mailsync.client.link import connect
+from mailsync.client.ping import ping
 from mailsync.client.way import DIRECT, Proxy, Way, way_of
 from mailsync.config.site import Server, ServerTls
 from mailsync.core.cursor import Cursor

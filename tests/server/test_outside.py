@@ -16,7 +16,7 @@ from listening import KEY, PATIENCE, TOKEN, Talker, ended
 from proxies import tinyproxy
 from served import MAILSYNC
 
-from mailsync.client.link import ping
+from mailsync.client.ping import ping
 from mailsync.client.way import Proxy, Tls, Way
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import ConfigurationError, ForeignProtocolError, RefusedError, UnreachableError

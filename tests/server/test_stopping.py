@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mailsync.client.failures import ServerError
-from mailsync.client.link import ping
+from mailsync.client.ping import ping
 from mailsync.config.keys import read_client_key
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import MailsyncError
