@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Self, TypeVar
 
-from mailsync.client.failures import HungUpError, failed, foreign, not_greeted, not_proved, refused
+from mailsync.client.failures import HungUpError, failed, not_greeted, not_proved, refused
 from mailsync.client.line import Line
 from mailsync.client.way import DIRECT, Way
 from mailsync.core.cursor import Cursor, Page
