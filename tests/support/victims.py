@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-PATIENCE = 120  # seconds after which whatever is waited for is taken for lost
+PATIENCE = 600  # seconds after which whatever is waited for is taken for lost
 _WINDOW = 0.3  # a process lives between 0 and so many seconds from when it is up
 
 
