@@ -25,8 +25,10 @@ class Victim:
 
     def wait(self) -> None:
         """Until it was killed as often as it had to be, and has been started once more."""
-        self._thread.join(PATIENCE + 10 * self._kills)
-        assert not self._thread.is_alive(), self._command
+        while self._thread.is_alive():
+            before = self.killed
+            self._thread.join(PATIENCE)
+            assert self.killed > before or not self._thread.is_alive(), self._command
         assert not self.failed, self.failed
 
     def end(self) -> None:
