@@ -19,9 +19,11 @@ from mailsync.core.model import CustomerId, MediaId, Scope
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "disk_faults.py"
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("fault", ["full", "read-only"])
 def test_a_disk_that_cannot_be_written_keeps_the_mail_queued_and_nothing_is_lost_or_done_twice(tmp_path, fault):
-    done = in_namespace(SCRIPT, fault, str(tmp_path), seconds=280)
+    done = in_namespace(SCRIPT, fault, str(tmp_path), seconds=1700)
     assert done.returncode == 0, done.stderr
 
 

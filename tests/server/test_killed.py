@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kill_both import Loop
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 KILLS = 8  # of servers, and of clients; `python -m tests.bench --kills-both N` has more
 BATCHES = 60
 

@@ -21,8 +21,8 @@ TRIES = 4  # one more than make a poison mail of one that dies: of attempts that
 LEFT = {
     "store": ((0, TRIES),),
     "journal": ((0, 1), (36 << 10, TRIES)),
-    "cache": ((0, TRIES),),
-    "audit": ((0, 1), (4 << 10, TRIES)),
+    "cache": ((0, 1),),
+    "audit": ((0, 1), (4 << 10, 1)),
 }
 SAYS = {
     "store": "the store cannot answer now",

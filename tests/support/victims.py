@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-PATIENCE = 120  # seconds after which whatever is waited for is taken for lost
+PATIENCE = 600  # seconds after which whatever is waited for is taken for lost
 _WINDOW = 0.3  # a process lives between 0 and so many seconds from when it is up
 
 
@@ -25,8 +25,10 @@ class Victim:
 
     def wait(self) -> None:
         """Until it was killed as often as it had to be, and has been started once more."""
-        self._thread.join(PATIENCE + 10 * self._kills)
-        assert not self._thread.is_alive(), self._command
+        while self._thread.is_alive():
+            before = self.killed
+            self._thread.join(PATIENCE)
+            assert self.killed > before or not self._thread.is_alive(), self._command
         assert not self.failed, self.failed
 
     def end(self) -> None:
