@@ -59,11 +59,14 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Measures and prints, each figure when it is known."""
-    from mailsync.server.stores import borrowed
+    from mailsync.server.stores import borrowed, sqlite_path
 
     shown: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
         url = arguments.store or f"sqlite:{name}/measured.db"
+        path = sqlite_path(url)
+        if path is not None:
+            url = f"sqlite:{path.absolute()}"  # the temporary site is in another folder
         for measure in (_connections, _rows):
             with borrowed(url):
                 for figure in measure(Path(name), url, arguments):
