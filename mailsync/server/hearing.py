@@ -3,6 +3,7 @@
 heard from it                       what follows
 nothing for `ping` seconds          a PING, once it has logged on: a dead line is noticed, a living one kept open
 nothing for `idle` seconds          TimeoutError; `frame` in the middle of a message
+a message that trickles in          TimeoutError, when its next 64 KiB or its end take longer than `idle` seconds
 the end, without a BYE              RemoteProtocolError
 the server stops                    Stopping
 """
@@ -35,8 +36,11 @@ class Hearing:
     ) -> None:
         self.reader: asyncio.StreamReader | None = None
         self._shared, self._session, self._account, self._send = shared, session, account, send
+        self._loop = asyncio.get_running_loop()
         self._reading: asyncio.Future[bytes] | None = None
         self._heard: deque[ServerEvent] = deque()
+        self._due: float | None = None  # by then the next 64 KiB of the message under way must be here
+        self._came = 0
 
     def close(self) -> None:
         """Reads nothing more."""
@@ -45,14 +49,13 @@ class Hearing:
 
     async def events(self) -> AsyncGenerator[ServerEvent, None]:
         """What the client asks, until it says BYE; how long it may be silent depends on where it is."""
-        whole = True
         while True:
-            data = await self._hear(whole=whole)
+            data = await self._hear()
             if not data:
                 self._session.receive_eof()
                 return
             self._heard += self._session.receive_data(data)
-            whole = bool(self._heard)  # bytes that made nothing are the middle of something
+            self._pace(len(data), whole=bool(self._heard))  # bytes that made nothing are the middle of something
             while self._heard:
                 event = self._heard.popleft()
                 if isinstance(event, ByeReceived):
@@ -73,15 +76,25 @@ class Hearing:
             self._heard += self._session.receive_data(await self._receive(0))
         return bool(self._heard) and self._heard[0] == CancelAsked(request)
 
-    async def _hear(self, *, whole: bool) -> bytes:
+    async def _hear(self) -> bytes:
         limits = self._shared.limits
-        if not (whole and self._session.logged_in and limits.ping < limits.idle):
-            return await self._receive(limits.idle if whole else limits.frame)
+        if self._due is not None:
+            return await self._receive(min(limits.frame, max(0.0, self._due - self._loop.time())))
+        if not (self._session.logged_in and limits.ping < limits.idle):
+            return await self._receive(limits.idle)
         try:
             return await self._receive(limits.ping)
         except TimeoutError:
             await self._send(self._session.send_ping())
         return await self._receive(limits.idle - limits.ping)
+
+    def _pace(self, count: int, *, whole: bool) -> None:
+        """Else a byte now and then would keep a place, and what was sent so far, for as long as somebody likes."""
+        self._came += count
+        if whole:
+            self._due = None
+        elif self._due is None or self._came >= _READ:
+            self._due, self._came = self._loop.time() + self._shared.limits.idle, 0
 
     async def _receive(self, seconds: float) -> bytes:
         reading = self._begin_reading()

@@ -149,6 +149,7 @@ class Talk:
         """What passes when nothing is wrong."""
         assert self.hold(None) == ["done"]
         passed = self._network.passed[-1]
+        assert passed.round_trips == 4  # TCP, handshake, login with SYNC, APPLY
         self._unproved = {way: passed.edges(way)[1] for way in (UP, DOWN)}
         return passed
 
