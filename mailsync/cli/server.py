@@ -142,9 +142,9 @@ def find_listen(arguments: argparse.Namespace) -> Listen:
 
 
 def _configure_rest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from mailsync.cli import server_grants, server_moves, server_settings, server_users
+    from mailsync.cli import server_grants, server_moves, server_prune, server_settings, server_users
 
-    for part in (server_settings, server_users, server_grants, server_moves):
+    for part in (server_settings, server_users, server_grants, server_moves, server_prune):
         part.configure(commands)
 
 

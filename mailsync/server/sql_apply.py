@@ -8,7 +8,7 @@ that was overtaken is recorded as such.
 the last recorded batch of another run of the source    this batch is
 had a newer report                                      overtaken
 was recorded after the version this plan was made at    refused as stale: sync, and plan again
-otherwise, or there is none, or the source is ""        carried out
+otherwise, or there is none, or it has no order         carried out
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope
     results = operations.operate_all()
     changed = len(drafts[batch.scope].versions())
     outcome = Outcome(batch.id, at.version + bool(changed), at.version + changed, results)
-    number = record_batch(connection, at, request, outcome)
+    number = record_batch(connection, at, request, outcome, moved=drafts[batch.scope].moved)
     operations.write_attributes()
     written = [(draft, _write(connection, draft, request, number)) for draft in drafts.touched()]
     record_changes(connection, number, written)
@@ -239,10 +239,10 @@ def _check_epoch(at: Standpoint, batch: Batch) -> None:
 
 def _is_overtaken(connection: Connection, at: Standpoint, batch: Batch) -> bool:
     """True when a newer report of the source was applied; PLAN_STALE when the plan is older than the last one."""
-    if not batch.source:
+    if not batch.source or not batch.asof:
         return False
     query = (
-        "SELECT asof, last FROM batches WHERE media = ? AND source = ? AND run <> ? AND overtaken = 0 "
+        "SELECT asof, last FROM batches WHERE media = ? AND source = ? AND run <> ? AND overtaken = 0 AND asof > 0 "
         "ORDER BY number DESC LIMIT 1"
     )
     found = connection.execute(query, (at.number, batch.source, batch.run)).fetchone()
