@@ -35,9 +35,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     prune = leaf(commands, "prune", "forget what is old", _HELP, run)
     which = prune.add_mutually_exclusive_group()
     which.add_argument("--keep", metavar="AGE", type=_age, help=f"of the ledger: 7y or 400d, at least {_LEAST}d")
-    which.add_argument(
-        "--before", metavar="DATE", type=_day, help="of the ledger, what is older than that day (UTC)"
-    )
+    which.add_argument("--before", metavar="DATE", type=_day, help="of the ledger, what is older than that day (UTC)")
 
 
 def run(arguments: Namespace) -> int:

@@ -174,8 +174,9 @@ class _Operations:
         if number is None:
             return False
         if number not in self._runs:
-            ((run,),) = self._connection.execute("SELECT run FROM batches WHERE number = ?", (number,)).fetchall()
-            self._runs[number] = run == self._batch.run
+            found = self._connection.execute("SELECT run FROM batches WHERE number = ?", (number,)).fetchone()
+            # None: the batch was pruned, and no run that is still going on is as old.
+            self._runs[number] = found is not None and found[0] == self._batch.run
         return self._runs[number]
 
 
