@@ -8,6 +8,8 @@ configuration   any fault of mailsync.yaml or a token file     an audience that 
 permissions     secrets, mails, databases open to others       -
 keys            missing, malformed, not fitting the ring       -
 databases       another file in the place of one               -
+ledger          mails applied, and lost when the server was    -
+                restored
 definitions     any fault; two with one claim, asked together  the same, where few mails come;
                                                                routes that name built-in ones
 samples         one that gives other records, or lacks its     -
@@ -28,6 +30,7 @@ import os
 import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +128,7 @@ def _site_findings(path: Path, *, offline: bool) -> Iterator[Finding]:
     keys = tuple(_asked("keys", inspect_keys(site))) if site.server.address else ()
     yield from keys
     yield from _asked("databases", inspect_databases(site))
+    yield from _losses(site)
     yield from _asked("definitions", inspect_definitions(site, site.definitions))
     yield from _asked("templates", _templates(site))
     if site.server.address and not offline and not keys:
@@ -227,6 +231,25 @@ def _scope(site: Site, route: Route, link: Link) -> Iterator[Finding]:
             text = f'repository "{place}" ({name}) is unknown in {route.scope}'
             hint = "known there: " + ", ".join(sorted(known))
             yield Finding(PROBLEM, "server", f"{site.path}:{line}:{column}", text, hint)
+
+
+def _losses(site: Site) -> Iterator[Finding]:
+    """Mails that a restore of the server took back, and nobody has dealt with yet."""
+    path = site.audit.journal
+    if not path.exists():
+        return
+    from mailsync.client.journal import Journal
+    from mailsync.config.ownership import require_owner
+
+    try:
+        require_owner(site.state)
+        with closing(Journal(path)) as journal:
+            lost = len({one.run for one in journal.losses.all()})
+    except MailsyncError:
+        return  # what is wrong with the file is told among the databases
+    if lost:
+        text = f"{_counted(lost, 'mail')} applied, and lost when the server was restored"
+        yield Finding(PROBLEM, "ledger", str(path), text, "mailsync audit lost; when all is dealt with: --clear")
 
 
 def _sendmail(site: Site) -> Iterator[Finding]:

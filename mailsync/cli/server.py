@@ -129,9 +129,10 @@ def find_listen(arguments: argparse.Namespace) -> Listen:
 
 
 def _configure_rest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from mailsync.cli import server_grants, server_keys, server_moves, server_secrets, server_settings, server_users
+    from mailsync.cli import server_grants, server_keys, server_moves, server_prune, server_secrets, server_settings
+    from mailsync.cli import server_users as users
 
-    for part in (server_secrets, server_keys, server_settings, server_users, server_grants, server_moves):
+    for part in (server_secrets, server_keys, server_settings, users, server_grants, server_moves, server_prune):
         part.configure(commands)
 
 

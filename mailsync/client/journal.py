@@ -10,6 +10,8 @@ chapters   plan of one scope  the plan as JSON, the round it belongs to, whether
 batches    APPLY              the request byte for byte, then its outcome as JSON
 replies    audience           that the kept reply was handed to sendmail
 host       host               16 random bytes that name it
+
+What a restore of the server took back has two tables of its own (losses.py).
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from mailsync.client.losses import SCHEMA as _LOSSES
+from mailsync.client.losses import Losses
 from mailsync.core.damage import is_damage
 from mailsync.core.errors import TemporaryError
 from mailsync.core.model import RunId
 
 OPEN, DONE, HELD = "open", "done", "held"
-_VERSION = 2
+_VERSION = 3
 _HOST = "CREATE TABLE host (holder BLOB NOT NULL)"
 _SCHEMA = """
 CREATE TABLE runs (
@@ -121,6 +125,11 @@ class Journal:
         with self._failures():
             (kept,) = self._db.execute("SELECT holder FROM host").fetchone()
         return hashlib.sha256(kept + socket.gethostname().encode()).digest()[:16]
+
+    @property
+    def losses(self) -> Losses:
+        """What a restore of the server took back."""
+        return Losses(self._db, self._transaction, self._failures)
 
     def open_with(self, mail: bytes) -> Run | None:
         """The open run that was begun with this very mail, or None."""
@@ -247,9 +256,12 @@ class Journal:
             if version == 0:
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
-            if version < _VERSION:
+            if version < 2:
                 self._db.execute(_HOST)
                 self._db.execute("INSERT INTO host VALUES (?)", (os.urandom(16),))
+            if version < _VERSION:
+                for statement in _LOSSES:
+                    self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def _insert(self, run: RunId, chapters: tuple[Chapter, ...], batches: tuple[KeptBatch, ...]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Self, TypeVar
 
@@ -19,6 +19,7 @@ from mailsync.client.line import Line
 from mailsync.client.way import DIRECT, Way
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import RefusedError, TemporaryError, UnreachableError
+from mailsync.core.guard import Earlier
 from mailsync.core.model import Scope
 from mailsync.core.outcome import Outcome
 from mailsync.wire.client_session import ClientSession
@@ -30,6 +31,7 @@ from mailsync.wire.events import (
     Connected,
     ErrorReceived,
     LeaseReceived,
+    LedgerReceived,
     LoggedIn,
     OutcomeReceived,
     PageReceived,
@@ -41,6 +43,7 @@ from mailsync.wire.events import (
 )
 from mailsync.wire.figures import ScopeFigures, ScopeStats
 from mailsync.wire.keys import ClientKey, Token
+from mailsync.wire.ledger import Answer, Missing, MovedAsked, Question, RecordedAsked
 from mailsync.wire.messages import Sync
 from mailsync.wire.passwords import Password
 from mailsync.wire.runs import RunLease, RunStep, RunWord
@@ -48,7 +51,10 @@ from mailsync.wire.scram import SALT_BYTES
 
 DEADLINE_SECONDS = 60.0
 YOURS = "yours"
-E = TypeVar("E", PageReceived, OutcomeReceived, LeaseReceived, ScopesReceived, StatsReceived, PongReceived)
+E = TypeVar(
+    "E", PageReceived, OutcomeReceived, LeaseReceived, ScopesReceived, StatsReceived, LedgerReceived, PongReceived
+)
+A = TypeVar("A", Earlier, Missing)
 
 
 def connect(  # noqa: PLR0913 - an address, two secrets and the world
@@ -168,6 +174,10 @@ class Link:
         """Notes that all of the run is done, and that the server has heard all that was said of it."""
         self._tell(RunWord(RunStep.END, run, holder))
 
+    def release_run(self, run: bytes, holder: bytes) -> None:
+        """Gives the run back unfinished: whoever else has its mail need not wait."""
+        self._tell(RunWord(RunStep.RELEASE, run, holder))
+
     def scopes(self) -> Iterator[ScopeFigures]:
         """Every scope this user may read, ascending by name."""
         after, more = "", True
@@ -187,6 +197,14 @@ class Link:
         request, data = self._session.send_stats(scope)
         self._send(data)
         return self._answer(request, StatsReceived).stats
+
+    def earlier(self, scope: Scope, source: str, run: bytes) -> Earlier:
+        """What the source's other runs moved in the scope within the last day, by the server's clock."""
+        return self._recall(MovedAsked(scope, source, run), Earlier)
+
+    def missing(self, scope: Scope, batches: Sequence[bytes]) -> Missing:
+        """Which of at most limits.ASKED_BATCHES batches of the scope the server has not recorded."""
+        return self._recall(RecordedAsked(scope, tuple(batches)), Missing)
 
     def ping(self) -> float:
         """Seconds of one round trip."""
@@ -229,6 +247,16 @@ class Link:
         request, data = self._session.send_run(word)
         self._send(data)
         return self._answer(request, LeaseReceived).lease
+
+    def _recall(self, question: Question, wanted: type[A]) -> A:
+        self._begin()
+        self._log_in()
+        request, data = self._session.send_ledger(question)
+        self._send(data)
+        answer: Answer = self._answer(request, LedgerReceived).answer
+        if not isinstance(answer, wanted):
+            raise TemporaryError(f"the connection to server {self._line.address} is broken: it answers something else")
+        return answer
 
     def _log_in(self) -> None:
         """Waits until the server has proved that it knows the token."""

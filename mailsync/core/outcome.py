@@ -55,8 +55,8 @@ class Batch(NamedTuple):
     """What one APPLY asks for (exactly-once.md section 3): idempotent by `id` within its scope.
 
     `run` and `plan` are 32 bytes, `id` and `epoch` 16. `source` names route and definition, `asof` is the time of the
-    report in seconds: reports of one source are kept in that order, those of source "" in none. `sources` are the
-    places that `Operation.source` indexes, each a mail and an attachment path.
+    report in seconds: reports of one source are kept in that order, those of source "" or time 0 in none. `sources`
+    are the places that `Operation.source` indexes, each a mail and an attachment path.
     """
 
     id: bytes

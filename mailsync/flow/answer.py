@@ -9,12 +9,14 @@ when it is taken up again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
+from mailsync.client.losses import Lost
 from mailsync.config.route import SENDER, Audience, Route
 from mailsync.core.errors import TemporaryError
+from mailsync.core.kept import from_json
 from mailsync.core.model import RunId
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Facts, Summary, digest, due
@@ -23,10 +25,10 @@ from mailsync.flow.masked import masked_summary
 from mailsync.flow.settle import facts_of
 from mailsync.flow.world import World
 from mailsync.mail.loop import own_message_id
-from mailsync.mail.notice import HeldMail, Notice, crash_alert, given_up_notice
+from mailsync.mail.notice import HeldMail, LostMail, Notice, crash_alert, given_up_notice, lost_notice
 from mailsync.mail.render import Rendered, environment, render
 from mailsync.mail.reply import Envelope, OriginalMail, build_notice, build_reply
-from mailsync.mail.verdict import Verdict
+from mailsync.mail.verdict import Action, Verdict
 from mailsync.mail.view import ReplyFacts
 
 _LEFT_OVER = 20  # held runs looked at after each mail
@@ -93,6 +95,34 @@ def answer_failure(world: World, asked: Asked, reason: str, *, trace: str = "") 
             continue
         name = f"{audience.name}-notice-{asked.received}"
         _send_once(world, asked.run, name, lambda to=audience.to, name=name: _notice(world, asked, to, name, notice))  # type: ignore[misc]
+
+
+def answer_losses(world: World, asked: Asked) -> None:
+    """Tells people which mails were applied and are lost, because the server began a new life without them."""
+    untold = tuple(one for one in world.journal.losses.all() if not one.told)
+    if not untold:
+        return
+    notice = lost_notice(lost_mails(world, untold))
+    for audience in asked.route.audiences:
+        if audience.name == SENDER or audience.when not in ("always", "problem", "failure"):
+            continue
+        name = f"{audience.name}-lost-{hashlib.sha256(notice.text.encode()).hexdigest()[:16]}"
+        _send_once(world, asked.run, name, lambda to=audience.to, name=name: _notice(world, asked, to, name, notice))  # type: ignore[misc]
+    world.journal.losses.mark_told(untold, world.now())
+
+
+def lost_mails(world: World, lost: Iterable[Lost]) -> tuple[LostMail, ...]:
+    """The mails behind lost runs, each with the scopes in which its changes are lost."""
+    scopes: dict[RunId, list[str]] = {}
+    for one in lost:
+        scopes.setdefault(one.run, []).append(one.scope)
+    mails = []
+    for run, places in scopes.items():
+        known = world.journal.find(run)
+        verdict = from_json(Verdict, known.verdict) if known and known.verdict else Verdict(Action.PROCESS, "")
+        received = known.first_seen if known else 0
+        mails.append(LostMail(run.hex(), verdict.from_address, verdict.subject, received, tuple(places)))
+    return tuple(mails)
 
 
 def send_left_over(world: World) -> None:

@@ -19,7 +19,7 @@ from mailsync.core.model import Attachment
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Summary
 from mailsync.definition.model import Definition
-from mailsync.flow.answer import Asked, answer, operator_text
+from mailsync.flow.answer import Asked, answer, answer_losses, operator_text
 from mailsync.flow.reading import file_report
 from mailsync.flow.settle import Job, settle
 from mailsync.flow.world import World
@@ -55,6 +55,8 @@ def _run(world: World, route: Route, extract: Attachment, definition: Definition
             report = file_report(extract, definition, route, world.site, now=begun.first_seen)
             facts = settle(Job(run, route, begun.first_seen, report), world.journal, world.server)
             summary = answer(world, asked, facts) if mailed else summarise(facts)
+            if mailed:
+                answer_losses(world, asked)
         except MailsyncError:
             world.journal.postpone(run)
             raise

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from mailsync.client.journal import DONE
 from mailsync.core.errors import TemporaryError
-from mailsync.core.guard import stopped
-from mailsync.core.model import Scope, Snapshot
+from mailsync.core.guard import Earlier, stopped
+from mailsync.core.model import RunId, Scope, Snapshot
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Applied, Facts, Summary
 from mailsync.core.tally import foreseen
@@ -49,23 +49,35 @@ def foresee(mail: bytes, envelope: Envelope, world: World) -> Foreseen:
 def _decided(intake: Intake, world: World) -> Foreseen:
     route = next(one for one in world.site.routes if one.name == intake.verdict.route)
     report = mail_report(intake.mail, intake.verdict, route, world.site, now=world.now())()
-    stale: list[Scope] = []
-
-    def refresh(scope: Scope) -> Snapshot:
-        try:
-            return world.server.refresh(scope)
-        except TemporaryError:
-            remembered = world.server.remembered(scope)
-            if remembered is None:
-                raise
-            stale.append(scope)
-            return remembered
-
-    decision = decide(route, intake.run, report, refresh)
+    view = _Remembering(world)
+    decision = decide(route, intake.run, report, view)
     summary = summarise(_outlook(decision))
     original = OriginalMail(intake.headers.first("message-id"), intake.headers.first("references"))
     asked = Asked(intake.run, route, intake.verdict, original, world.now())
-    return Foreseen(intake.verdict, decision, summary, letters(world, asked, summary), tuple(stale))
+    return Foreseen(intake.verdict, decision, summary, letters(world, asked, summary), tuple(view.stale))
+
+
+class _Remembering:
+    """The server, or what was last seen of it; `stale` are the scopes it could not be asked about."""
+
+    def __init__(self, world: World) -> None:
+        self.stale: list[Scope] = []
+        self._server = world.server
+
+    def refresh(self, scope: Scope) -> Snapshot:
+        try:
+            return self._server.refresh(scope)
+        except TemporaryError:
+            remembered = self._server.remembered(scope)
+            if remembered is None:
+                raise
+            self.stale.append(scope)
+            return remembered
+
+    def earlier(self, scope: Scope, source: str, run: RunId) -> Earlier:
+        if scope in self.stale:
+            return Earlier()
+        return self._server.earlier(scope, source, run)
 
 
 def _outlook(decision: Decision) -> Facts:

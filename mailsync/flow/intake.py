@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from mailsync.client.journal import DONE, HELD, Run
@@ -167,7 +168,7 @@ def _tried(intake: Intake, world: World, begun: Run) -> Ending:
 
 
 def _process(intake: Intake, world: World, begun: Run) -> Ending:
-    from mailsync.flow.answer import answer, send_left_over
+    from mailsync.flow.answer import answer, answer_losses, send_left_over
     from mailsync.flow.lease import take_lease
     from mailsync.flow.reading import mail_report
     from mailsync.flow.settle import Job, settle
@@ -182,6 +183,7 @@ def _process(intake: Intake, world: World, begun: Run) -> Ending:
             return Ending(Action.DUPLICATE, f"run {intake.run.hex()[:16]} was {reason}")
         facts = settle(Job(intake.run, asked.route, begun.first_seen, report), world.journal, world.server)
         summary = answer(world, asked, facts, lease=lease)
+        answer_losses(world, asked)
         lease.end()
     finally:
         world.journal.spent(intake.run, *world.server.spent())
@@ -222,7 +224,16 @@ def _give_up(intake: Intake, world: World, begun: Run, reason: str, *, trace: st
         answer_failure(world, _asked(intake, world, begun), reason, trace=trace)
     except Exception as error:  # noqa: BLE001 - telling people failed too; the mail must not circle because of that
         held = f"{held}\nand nobody could be told: {_trace(error)}"
-    return _hold(intake, world, held)
+    ending = _hold(intake, world, held)
+    _give_back(intake, world)
+    return ending
+
+
+def _give_back(intake: Intake, world: World) -> None:
+    """Lets another host with the same mail try at once. Where the server cannot be told, the lease runs out."""
+    if world.has_server:
+        with suppress(MailsyncError):
+            world.server.release_run(intake.run, world.journal.holder)
 
 
 def _asked(intake: Intake, world: World, begun: Run) -> Asked:

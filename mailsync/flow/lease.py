@@ -42,6 +42,10 @@ class Lender(Protocol):
         """Notes that the run is done. Raises when this, or what was said without waiting, did not get through."""
         ...
 
+    def release_run(self, run: RunId, holder: bytes) -> None:
+        """Gives the run back unfinished."""
+        ...
+
 
 class Lease:
     """A run that is this host's for a while. `answered` are the audiences that had their reply before."""

@@ -96,6 +96,7 @@ def _report(claims: Claims, unpacked: Unpacked, context: Context, route: Route) 
         notes=(*unpacked.notes, *claims.notes),
         digest=hashlib.sha256("".join(sorted({one.digest for one in mapped})).encode()).hexdigest(),
         source=_source(route, definitions),
+        ordered=all(definition.overtaken != "apply" for definition in definitions),
         rules=lambda scope: _rules(scope, read, unread, route),
     )
 
@@ -111,9 +112,7 @@ def _map(claimed: Iterable[tuple[Attachment, Definition]], context: Context) -> 
 
 
 def _source(route: Route, definitions: Sequence[Definition]) -> str:
-    """What keeps the order of reports; a definition that lists events says `overtaken: apply`, and is in none."""
-    if any(definition.overtaken == "apply" for definition in definitions):
-        return ""
+    """What the server keeps apart: the order of reports, and how much they moved."""
     return f"{route.name}/{'+'.join(sorted({definition.name for definition in definitions}))}"
 
 

@@ -22,14 +22,15 @@ from mailsync.client.journal import Chapter, Journal, KeptBatch
 from mailsync.config.route import Route
 from mailsync.core.batches import Cause, make_batches
 from mailsync.core.errors import TemporaryError
-from mailsync.core.guard import objections, stopped
+from mailsync.core.guard import Earlier, objections, stopped
 from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
 from mailsync.core.merge import Merged, merge
 from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot, parse_scope
 from mailsync.core.outcome import Outcome, Result
-from mailsync.core.plan import Plan, PlanRules, make_plan, plan_id
+from mailsync.core.plan import Plan, PlanRules, make_plan, moved_volumes, plan_id
 from mailsync.core.summary import Applied, Context, Facts, Unfinished, context
 from mailsync.core.tally import operations_of
+from mailsync.flow.lost import Watched, Witness
 from mailsync.flow.masked import masked_context, masked_facts, masked_plan
 from mailsync.wire.batches import encode_apply
 
@@ -37,12 +38,20 @@ ROUNDS = 5
 MOST_PROBLEMS = 1_000
 
 
-class Server(Protocol):
-    """What a run needs of the server."""
+class View(Protocol):
+    """What deciding needs of the server."""
 
     def refresh(self, scope: Scope) -> Snapshot:
         """The scope as it is now. Raises NoScopeError, or TemporaryError when the server cannot say."""
         ...
+
+    def earlier(self, scope: Scope, source: str, run: RunId) -> Earlier:
+        """What the source's other runs moved in the scope within the last day. Raises TemporaryError."""
+        ...
+
+
+class Server(View, Witness, Protocol):
+    """What a run needs of the server."""
 
     def apply(self, body: bytes) -> Outcome:
         """The outcome of the encoded batch. Raises StaleError, ReusedError, OvertakenError or TemporaryError."""
@@ -53,7 +62,8 @@ class Report(NamedTuple):
     """What was read: the mapped attachments, and what is wrong or worth telling of the mail itself.
 
     `digest` names the definitions that read it, `rules` are what they and the route say about planning a scope.
-    `source` is what the server keeps the order of reports by, "" for one that lists events rather than a state.
+    `source` is what the server keeps the order of reports by, unless they list events rather than a state and are not
+    `ordered`; and what it adds up the moves of.
     """
 
     mapped: tuple[Mapped, ...]
@@ -61,6 +71,7 @@ class Report(NamedTuple):
     notes: tuple[Problem, ...]
     digest: str
     source: str
+    ordered: bool
     rules: Callable[[Scope], PlanRules]
 
 
@@ -88,26 +99,27 @@ class Decision(NamedTuple):
     scopes: tuple[Decided, ...]
 
 
-def decide(route: Route, run: RunId, report: Report, refresh: Callable[[Scope], Snapshot]) -> Decision:
+def decide(route: Route, run: RunId, report: Report, view: View) -> Decision:
     """Plans every scope of a report, and lets the guards object."""
     merged = merge(report.mapped, MOST_PROBLEMS)
     problems = list(report.problems)
     scopes = []
     for records in merged.records:
         try:
-            scopes.append(_plan(records, refresh(records.scope), report.rules(records.scope)))
+            scopes.append(_plan(records, view.refresh(records.scope), report.rules(records.scope)))
         except NoScopeError:
             scopes.append(_plan(records, _NoSuchScope(records.scope), PlanRules()))
             hint = f"correct the report, or: mailsync server scope add {records.scope}"
             problems.append(Problem(Origin(), f"the server has no scope {records.scope}", hint))
     plans = [one.plan for one in scopes]
+    earlier = {plan.scope: view.earlier(plan.scope, report.source, run) for plan in plans if moved_volumes(plan)}
     facts = Facts(
         route=route.name,
         run=run.hex(),
         plan=plan_id(report.digest, plans),
         mapped=report.mapped,
         merged=merged,
-        objections=objections(report.mapped, plans, route.guards),
+        objections=objections(report.mapped, plans, route.guards, earlier),
         problems=tuple(problems),
         notes=report.notes,
         contexts=tuple(one.context for one in scopes),
@@ -120,8 +132,8 @@ def settle(job: Job, journal: Journal, server: Server) -> Facts:
     kept = journal.find(job.run)
     if kept is None or kept.report is None:
         report = job.report()
-        _keep(job, journal, report, decide(job.route, job.run, report, server.refresh))
-    _Course(job, journal, server).run()
+        _keep(job, journal, report, decide(job.route, job.run, report, Watched(journal, server)))
+    _Course(job, journal, Watched(journal, server)).run()
     return facts_of(journal, job.run)
 
 
@@ -149,7 +161,7 @@ def facts_of(journal: Journal, run: RunId, unfinished: str = "") -> Facts:
 class _Course:
     """The rounds of one run, led by its journal."""
 
-    def __init__(self, job: Job, journal: Journal, server: Server) -> None:
+    def __init__(self, job: Job, journal: Journal, server: Watched) -> None:
         self._job = job
         self._journal = journal
         self._server = server
@@ -213,9 +225,10 @@ class _Course:
         chapters = self._journal.chapters(run)
         latest = {one.scope: one for one in chapters if one.scope != chapter.scope}
         others = [from_json(Decided, one.plan).plan for one in latest.values()]
+        earlier = {scope: self._server.earlier(scope, report.source, run)} if moved_volumes(decided.plan) else {}
         found = [
             one
-            for one in objections(report.mapped, [*others, decided.plan], self._job.route.guards)
+            for one in objections(report.mapped, [*others, decided.plan], self._job.route.guards, earlier)
             if stopped([one], scope)
         ]
         if found:
@@ -263,7 +276,9 @@ def _keep(job: Job, journal: Journal, report: Report, decision: Decision) -> Non
 def _requests(job: Job, report: Report, plan: Plan, place: tuple[int, int, int]) -> tuple[KeptBatch, ...]:
     """The encoded requests of a plan; `place` is chapter, round and first part."""
     chapter, round_, first = place
-    cause = Cause(job.run, bytes.fromhex(plan_id(report.digest, [plan])), report.source, job.asof)
+    cause = Cause(
+        job.run, bytes.fromhex(plan_id(report.digest, [plan])), report.source, job.asof if report.ordered else 0
+    )
     batches = make_batches(plan, cause, round_=round_, first_part=first)
     return tuple(
         KeptBatch(chapter, first + number, batch.id, encode_apply(batch)) for number, batch in enumerate(batches)

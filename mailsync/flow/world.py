@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,9 @@ from mailsync.mail.loop import OwnMarks
 
 if TYPE_CHECKING:
     from mailsync.client.link import Link
+    from mailsync.core.guard import Earlier
     from mailsync.core.outcome import Outcome
+    from mailsync.wire.ledger import Missing
     from mailsync.wire.runs import RunLease
 
 
@@ -80,6 +82,11 @@ class World:
         if self._server is None:
             self._server = SiteServer(self.site)
         return self._server
+
+    @property
+    def has_server(self) -> bool:
+        """True when this attempt was connected to the server."""
+        return self._server is not None and self._server.connected
 
     def now(self) -> int:
         """Seconds since 1970."""
@@ -153,6 +160,26 @@ class SiteServer:
         """As lease.Lender.end_run."""
         with _waiting():
             self._connected().end_run(run, holder)
+
+    def release_run(self, run: RunId, holder: bytes) -> None:
+        """As lease.Lender.release_run."""
+        with _waiting():
+            self._connected().release_run(run, holder)
+
+    def earlier(self, scope: Scope, source: str, run: RunId) -> Earlier:
+        """As settle.Server.earlier."""
+        with _waiting():
+            return self._connected().earlier(scope, source, run)
+
+    def missing(self, scope: Scope, batches: Sequence[bytes]) -> Missing:
+        """As lost.Server.missing."""
+        with _waiting():
+            return self._connected().missing(scope, batches)
+
+    @property
+    def connected(self) -> bool:
+        """True once there was a connection."""
+        return self._link is not None
 
     def spent(self) -> tuple[int, int]:
         """Application bytes sent and received since this was last asked."""

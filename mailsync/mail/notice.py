@@ -1,4 +1,4 @@
-"""The plain mails of a site to its operator: a run was given up, the program crashed.
+"""The plain mails of a site to its operator: a run was given up, the program crashed, the server lost mails.
 
 They are short, because they may be sent when nothing else works: no template, no HTML, no server. Tokens in them are
 hidden (`redact`), texts from the mail are one line each.
@@ -6,12 +6,14 @@ hidden (`redact`), texts from the mail are one line each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailsync.mail.sender import redact
 from mailsync.mail.shown import one_line
 
 MAX_TRACEBACK = 8_000
+MAX_LOST = 200  # mails listed in one notice
 
 
 class Notice(NamedTuple):
@@ -29,6 +31,36 @@ class HeldMail(NamedTuple):
     subject: str
     reason: str
     attempts: int = 0
+
+
+class LostMail(NamedTuple):
+    """A mail that was applied and is lost: `run` as hex, when it was received, and the scopes it is lost in."""
+
+    run: str
+    sender: str
+    subject: str
+    received: int
+    scopes: tuple[str, ...]
+
+
+def lost_notice(mails: Sequence[LostMail]) -> Notice:
+    """Says which mails were applied and are not in the server any more."""
+    listed = "".join(
+        f"  {one.run[:16]}  {', '.join(one.scopes)}  {_safe(one.sender) or '(nobody)'}\n"
+        f"    {_safe(one.subject) or '(no subject)'}\n"
+        for one in mails[:MAX_LOST]
+    )
+    more = f"  and {len(mails) - MAX_LOST} more: mailsync audit lost\n" if len(mails) > MAX_LOST else ""
+    noun = "1 mail was" if len(mails) == 1 else f"{len(mails)} mails were"
+    said = (
+        f"{noun} applied, and the server does not have what was done any more: it was restored from a\n"
+        "backup, or another one took its place. Nothing was done about it by itself.\n\n"
+    )
+    advice = (
+        "\nThe next reports set right what they speak of. What only these mails said is to be sent again, as new\n"
+        "mails. To see the list: mailsync audit lost. When all is dealt with: mailsync audit lost --clear\n"
+    )
+    return Notice(_subject("lost", f"{noun} applied and lost by the server"), f"{said}{listed}{more}{advice}")
 
 
 def given_up_notice(mail: HeldMail, states: tuple[str, ...]) -> Notice:

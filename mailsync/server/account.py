@@ -20,6 +20,7 @@ _REQUESTS = frozenset(
         "RunAsked",
         "ScopesAsked",
         "StatsAsked",
+        "LedgerAsked",
         "SetVerifierAsked",
         "PingAsked",
         "UnknownAsked",

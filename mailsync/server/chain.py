@@ -8,10 +8,13 @@ Who can write the database can rewrite the whole chain: only a head kept elsewhe
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import NamedTuple
 
 GENESIS = bytes(32)
 SITE = "site"  # the chain of what belongs to no scope: scopes, users
+PRUNE = "prune"  # the kind of entry that says that those before are gone
+EPOCH = "epoch"  # the kind that says that the store began a new life, and where its chains ended then
 SALT_BYTES = 16
 _PURPOSE = b"mailsync ledger 1"
 
@@ -42,6 +45,40 @@ class Head(NamedTuple):
     chain: str
     seq: int
     hash: bytes
+
+
+class Cut(NamedTuple):
+    """What a prune entry says: the entries up to `through`, whose hash this is, are gone; `entries` of them by it."""
+
+    through: int
+    hash: bytes
+    entries: int
+
+
+class Restore(NamedTuple):
+    """When a store began a new life, in Unix seconds, and how many entries each of its chains had then."""
+
+    time: int
+    lengths: dict[str, int]
+
+
+def read_cut(entry: Entry) -> Cut | None:
+    """What a prune entry says, None when it cannot be read."""
+    try:
+        said = json.loads(entry.payload)
+        cut = Cut(int(said["through"]), bytes.fromhex(said["hash"]), int(said["count"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return cut if 0 < cut.entries <= cut.through < entry.seq else None
+
+
+def read_restore(entry: Entry) -> Restore | None:
+    """What an epoch entry says, None when it cannot be read."""
+    try:
+        heads = json.loads(entry.payload)["heads"]
+        return Restore(entry.time, {str(chain): int(seq) for chain, (seq, _) in heads.items()})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def entry_hash(previous: bytes, entry: Entry) -> bytes:

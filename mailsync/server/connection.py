@@ -37,6 +37,7 @@ from mailsync.wire.events import (
     ByeReceived,
     CancelAsked,
     KeyAsked,
+    LedgerAsked,
     LoginAsked,
     LoginProved,
     PingAsked,
@@ -162,7 +163,7 @@ class Connection:
         match event:
             case SyncAsked():
                 await self._answer_sync(event)
-            case ApplyAsked() | RunAsked() | ScopesAsked() | StatsAsked() | SetVerifierAsked():
+            case ApplyAsked() | RunAsked() | ScopesAsked() | StatsAsked() | LedgerAsked() | SetVerifierAsked():
                 call, send = self._work_of(event)
                 await self._reply(event.request, await self._in_time(call), send)
             case PingAsked(request, payload):
@@ -176,7 +177,7 @@ class Connection:
                 raise _Ended("bye")
 
     def _work_of(
-        self, event: ApplyAsked | RunAsked | ScopesAsked | StatsAsked | SetVerifierAsked
+        self, event: ApplyAsked | RunAsked | ScopesAsked | StatsAsked | LedgerAsked | SetVerifierAsked
     ) -> tuple[Callable[[], Any], Callable[[int, Any], bytes]]:
         """What the store's thread does for a request, and what sends the answer."""
         session, store, now = self._session, self._shared.store, int(self._shared.clock())
@@ -190,6 +191,8 @@ class Connection:
                 return partial(service.list_scopes, store, session.user, after), session.send_scopes
             case StatsAsked(_, scope):
                 return partial(service.count, store, session.user, scope, now), session.send_stats
+            case LedgerAsked(_, question):
+                return partial(service.recall, store, session.user, question, now), session.send_ledger
             case SetVerifierAsked(_, verifier):
                 call = partial(service.set_verifier, store, principal, verifier, session.stored_key, now)
                 return call, lambda request, _: session.send_verifier_set(request)

@@ -26,6 +26,7 @@ from mailsync.core.errors import MailsyncError, TemporaryError, UsageError
 from mailsync.server.chain import GENESIS
 from mailsync.server.database import Row, Rows, in_chunks
 from mailsync.server.schema import NUMBERED, POSTGRES, SCHEMA_VERSION, statements
+from mailsync.server.sql_chain import Writing, begin_life
 from mailsync.server.sql_store import SqlStore
 
 EPOCH_BYTES = 16
@@ -48,8 +49,8 @@ T = TypeVar("T")
 class PostgresStore(SqlStore):
     """A store in the schema `mailsync` of a PostgreSQL database, made when it is missing."""
 
-    def __init__(self, url: str, *, by: str = "admin") -> None:
-        super().__init__(PostgresDatabase(url), by=by)
+    def __init__(self, url: str, *, by: str = "admin", clock: Callable[[], float] = time.time) -> None:
+        super().__init__(PostgresDatabase(url), by=by, clock=clock)
 
 
 @contextmanager
@@ -242,4 +243,4 @@ def _prepare(connection: psycopg.Connection[Row], place: str) -> None:
         raise MailsyncError(text, hint="use the version of mailsync that wrote it, or a newer one")
     if about[1] != cluster[0]:
         connection.execute("UPDATE about SET cluster = %s", cluster)
-        connection.execute("UPDATE store SET epoch = %s", (secrets.token_bytes(EPOCH_BYTES),))
+        begin_life(_Connection(connection), secrets.token_bytes(EPOCH_BYTES), Writing("fail-over", int(time.time())))

@@ -70,16 +70,18 @@ CREATE TABLE batches (
     results TEXT NOT NULL,  -- a digit of core.outcome.Result per operation
     texts TEXT NOT NULL,    -- JSON: why, by position, for those that were refused
     overtaken INTEGER NOT NULL,  -- 1: recorded, and nothing applied, because a newer report of the source had been
+    moved INTEGER NOT NULL,      -- how many of its scope's volumes got another target
     UNIQUE (media, id)
 );
 CREATE INDEX batches_by_run ON batches (run);
 CREATE INDEX batches_by_source ON batches (media, source, number);
+CREATE INDEX batches_by_move ON batches (media, source, time) WHERE moved > 0;
 CREATE TABLE volumes (
     media INTEGER NOT NULL REFERENCES media,
     volume TEXT NOT NULL,
     version INTEGER NOT NULL,
     text_version INTEGER NOT NULL,     -- at which the description last changed
-    batch INTEGER REFERENCES batches,  -- which made the last change; NULL: a load
+    batch INTEGER,                     -- which made the last change, and may be pruned; NULL: a load
     sent INTEGER NOT NULL,             -- Unix seconds at which its target last changed, 0: never since it was added
     FIELDS,
     PRIMARY KEY (media, volume)
@@ -153,6 +155,7 @@ CREATE TABLE ledger (
 ) KEYED;
 CREATE INDEX ledger_by_version ON ledger (media, version, hash);
 CREATE INDEX ledger_by_batch ON ledger (media, batch, hash);
+CREATE INDEX ledger_by_prune ON ledger (media, seq) WHERE kind = 'prune';
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,         -- token, password

@@ -8,6 +8,7 @@ APPLY        the outcome, or the failure with the code the store gave it
 RUN          how the run stands
 SCOPES       as many scopes as one answer holds, from the one after the named one on
 STATS        the scope in figures
+LEDGER       what the scope's ledger has recorded
 
 What a user may do is read in each request's transaction: a user who was revoked after logging on gets 204 from then
 on, a scope without read is answered as an unknown one. What the store cannot do now is 502; its own
@@ -29,6 +30,7 @@ from mailsync.wire.compression import Method
 from mailsync.wire.errors import Code, RemoteProtocolError
 from mailsync.wire.events import ApplyAsked
 from mailsync.wire.figures import ScopeFigures, ScopeList, ScopeStats
+from mailsync.wire.ledger import Answer, MovedAsked, Question
 from mailsync.wire.messages import Failure, Sync
 from mailsync.wire.passwords import MD5, NO_PREHASH, Kdf, check_kdf
 from mailsync.wire.runs import RunLease, RunStep, RunWord
@@ -99,6 +101,9 @@ def lend(store: Store, user: str, word: RunWord, now: int) -> RunLease | Unable:
         if word.step is RunStep.END:
             store.end_run(word.run, word.holder, now, user)
             return RunLease(DONE)
+        if word.step is RunStep.RELEASE:
+            store.release_run(word.run, word.holder, now, user)
+            return RunLease(BUSY)
         if word.step is RunStep.REPLIED:
             held = store.mark_replied(word.run, word.holder, word.audience, now, user)
         else:
@@ -130,6 +135,16 @@ def count(store: Store, user: str, scope: Scope, now: int) -> ScopeStats | Unabl
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     return ScopeStats(now, found.volumes, found.bytes, found.repositories, found.flags)
+
+
+def recall(store: Store, user: str, question: Question, now: int) -> Answer | Unable:
+    """What the scope's ledger has recorded; `now` is in Unix seconds."""
+    try:
+        if isinstance(question, MovedAsked):
+            return store.earlier(question.scope, question.source, question.run, now, user)
+        return store.missing(question.scope, question.batches, user)
+    except (RequestError, TemporaryError) as error:
+        return _unable(error)
 
 
 def find_login(store: Store, name: str, users: tuple[str, ...], now: int) -> Offer:

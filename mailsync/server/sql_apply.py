@@ -8,7 +8,7 @@ that was overtaken is recorded as such.
 the last recorded batch of another run of the source    this batch is
 had a newer report                                      overtaken
 was recorded after the version this plan was made at    refused as stale: sync, and plan again
-otherwise, or there is none, or the source is ""        carried out
+otherwise, or there is none, or it has no order         carried out
 
 A report is never kept as newer than the server's own clock (and what two clocks may differ by): one mail host whose
 clock is a year ahead would else overtake all that come after it, for a year.
@@ -71,7 +71,7 @@ def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope
     results = operations.operate_all()
     changed = len(drafts[batch.scope].versions())
     outcome = Outcome(batch.id, at.version + bool(changed), at.version + changed, results)
-    number = record_batch(connection, at, request, outcome)
+    number = record_batch(connection, at, request, outcome, moved=drafts[batch.scope].moved)
     operations.write_attributes()
     written = [(draft, _write(connection, draft, request, number)) for draft in drafts.touched()]
     record_changes(connection, number, written)
@@ -180,8 +180,9 @@ class _Operations:
         if number is None:
             return False
         if number not in self._runs:
-            ((run,),) = self._connection.execute("SELECT run FROM batches WHERE number = ?", (number,)).fetchall()
-            self._runs[number] = run == self._batch.run
+            found = self._connection.execute("SELECT run FROM batches WHERE number = ?", (number,)).fetchone()
+            # None: the batch was pruned, and no run that is still going on is as old.
+            self._runs[number] = found is not None and found[0] == self._batch.run
         return self._runs[number]
 
 
@@ -245,10 +246,10 @@ def _check_epoch(at: Standpoint, batch: Batch) -> None:
 
 def _is_overtaken(connection: Connection, at: Standpoint, batch: Batch) -> bool:
     """True when a newer report of the source was applied; PLAN_STALE when the plan is older than the last one."""
-    if not batch.source:
+    if not batch.source or not batch.asof:
         return False
     query = (
-        "SELECT asof, last FROM batches WHERE media = ? AND source = ? AND run <> ? AND overtaken = 0 "
+        "SELECT asof, last FROM batches WHERE media = ? AND source = ? AND run <> ? AND overtaken = 0 AND asof > 0 "
         "ORDER BY number DESC LIMIT 1"
     )
     found = connection.execute(query, (at.number, batch.source, batch.run)).fetchone()

@@ -13,10 +13,11 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mailsync.server.chain import SALT_BYTES, SITE, Entry, Head, entry_hash
+from mailsync.server.chain import EPOCH, PRUNE, SALT_BYTES, SITE, Cut, Entry, Head, entry_hash, read_cut
 from mailsync.server.database import Connection, Database
 from mailsync.server.sql_scope import Standpoint
 from mailsync.server.store import RequestError
+from mailsync.wire import limits
 from mailsync.wire.errors import Code
 
 SITE_NUMBER = 0
@@ -24,7 +25,8 @@ BATCH = "batch"  # the kind of entry that speaks of a recorded batch
 CONTENTS = "contents"  # the kind that speaks of what a batch of another scope changed in this one, by a container
 _COLUMNS = "seq, version, epoch, time, principal, run, batch, kind, salt, payload"
 _BATCH = """
-    SELECT id, request_hash, run, plan, source, asof, base, "user", key_id, time, first, last, results, texts, overtaken
+    SELECT id, request_hash, run, plan, source, asof, base, "user", key_id, time, first, last, results, texts,
+           overtaken, moved
     FROM batches WHERE number = ?
 """
 _SOURCES = "SELECT position, mail, attachment FROM sources WHERE batch = ? ORDER BY position"
@@ -121,10 +123,30 @@ def find_number(connection: Connection, chain: str) -> int:
     raise RequestError(Code.NO_SUCH_SCOPE, f"no scope {chain}", hint="mailsync server scope list")
 
 
-def each_link(database: Database, number: int, chain: str) -> Iterator[tuple[Entry, bytes]]:
-    """Every entry of a chain with the hash it was stored with, oldest first."""
-    query = f"SELECT {_COLUMNS}, hash FROM ledger WHERE media = ? ORDER BY seq"  # noqa: S608 - our own columns
-    return ((Entry(chain, *row[:-1]), row[-1]) for row in database.each(query, (number,)))
+def each_link(
+    database: Database, number: int, chain: str, *, through: int = limits.VERSION
+) -> Iterator[tuple[Entry, bytes]]:
+    """Every entry of a chain up to one, with the hash it was stored with, oldest first."""
+    query = f"SELECT {_COLUMNS}, hash FROM ledger WHERE media = ? AND seq <= ? ORDER BY seq"  # noqa: S608 - ours
+    return ((Entry(chain, *row[:-1]), row[-1]) for row in database.each(query, (number, through)))
+
+
+def find_cut(connection: Connection, number: int, chain: str) -> Cut | None:
+    """What the chain's last prune entry says is gone, None when it has none that can be read."""
+    query = f"SELECT {_COLUMNS} FROM ledger WHERE media = ? AND kind = '{PRUNE}' ORDER BY seq DESC LIMIT 1"  # noqa: S608
+    row = connection.execute(query, (number,)).fetchone()
+    return read_cut(Entry(chain, *row)) if row else None
+
+
+def begin_life(connection: Connection, epoch: bytes, writing: Writing, *, kind: str = EPOCH) -> None:
+    """Gives the store a new epoch (16 bytes), and notes from which one, and where each chain ended then.
+
+    Whoever holds a later head than these knows what is lost (exactly-once.md section 5).
+    """
+    heads = {head.chain: [head.seq, head.hash.hex()] for _, head in find_heads(connection)}
+    ((old,),) = connection.execute("SELECT epoch FROM store").fetchall()
+    connection.execute("UPDATE store SET epoch = ?", (epoch,))
+    append_site(connection, writing, Said(kind, {"old": old.hex(), "epoch": epoch.hex(), "heads": heads}))
 
 
 class _Place(NamedTuple):

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from mailsync.core.errors import UsageError
 from mailsync.server.database import Connection, Database, Row
 from mailsync.server.schema import TABLES
-from mailsync.server.sql_chain import Said, Writing, append_site
-from mailsync.server.sql_scope import set_epoch
+from mailsync.server.sql_chain import Writing, begin_life
 
 
 def copy_store(
@@ -34,8 +33,7 @@ def copy_store(
                 _fill(connection, reading, name, told)
 
         source.read(read)
-        set_epoch(connection, epoch)
-        append_site(connection, writing, Said("copied", {"epoch": epoch.hex()}))
+        begin_life(connection, epoch, writing, kind="copied")
 
     target.write(write)
 

@@ -78,6 +78,12 @@ class ScopeDraft:
         self.volumes[change.name] = change.after
         self.added += change.before is None
 
+    @property
+    def moved(self) -> int:
+        """How many of its volumes have another target than they had."""
+        pairs = ((self.stored.get(name), self.volumes[name]) for name in {change.name for change in self.touched})
+        return sum(stored is not None and stored.volume.repository != now.repository for stored, now in pairs)
+
     def versions(self) -> dict[str, int]:
         """The next versions, one for each volume that changed."""
         names = dict.fromkeys(change.name for change in self.touched)

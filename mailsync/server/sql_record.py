@@ -39,19 +39,20 @@ def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -
     return Outcome(batch, first, last, results)
 
 
-def record_batch(connection: Connection, at: Standpoint, request: Request, outcome: Outcome) -> int:
-    """Records the request and its outcome; the number of the batch in the tables."""
+def record_batch(connection: Connection, at: Standpoint, request: Request, outcome: Outcome, *, moved: int = 0) -> int:
+    """Records the request, its outcome and how many volumes it moved; the number of the batch in the tables."""
     batch = request.batch
     digits = "".join(_DIGITS[result.result] for result in outcome.results)
     texts = {position: result.text for position, result in enumerate(outcome.results) if result.text}
     written = connection.execute(
         'INSERT INTO batches (media, id, request_hash, run, plan, source, asof, base, "user", key_id, time, '
-        "first, last, results, texts, overtaken) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        "first, last, results, texts, overtaken, moved) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
             *(at.number, batch.id, request.hash, batch.run, batch.plan, batch.source, batch.asof, batch.base),
             *(*request.principal, request.now, outcome.first, outcome.last, digits, json.dumps(texts)),
             int(outcome.overtaken),
+            moved,
         ),
     )
     number = int(written.fetchall()[0][0])

@@ -6,6 +6,7 @@ its holder    lent to it                     yours, for another LEASE_SECONDS
 another       lent, and the time is not up   busy
 another       lent, and the time is up       yours
 another       lent until later than possible yours: the clock was set back since
+another       given back by its holder       yours
 anybody       unknown                        yours
 
 Applying is safe without this, because a batch has one effect, whoever sends it; a lease is about answers
@@ -64,3 +65,8 @@ def mark_replied(connection: Connection, run: bytes, holder: bytes, audience: st
 def end_run(connection: Connection, run: bytes, holder: bytes, now: int) -> None:
     """As store.Store.end_run."""
     connection.execute("UPDATE runs SET done = 1, until = ? WHERE run = ? AND holder = ?", (now, run, holder))
+
+
+def release_run(connection: Connection, run: bytes, holder: bytes, now: int) -> None:
+    """As store.Store.release_run."""
+    connection.execute("UPDATE runs SET until = ? WHERE run = ? AND holder = ? AND done = 0", (now, run, holder))

@@ -137,8 +137,13 @@ def find_scopes(connection: Connection) -> tuple[ScopeState, ...]:
             cap=one.cap,
             locked=bool(one.locked),
         )
-        for one in map(_standpoint, connection.execute(f"{_STATES} ORDER BY m.customer, m.id"))
+        for one in find_standpoints(connection)
     )
+
+
+def find_standpoints(connection: Connection) -> tuple[Standpoint, ...]:
+    """Where every scope stands, ascending."""
+    return tuple(map(_standpoint, connection.execute(f"{_STATES} ORDER BY m.customer, m.id").fetchall()))
 
 
 def find_repositories(connection: Connection, number: int) -> tuple[Repository, ...]:
@@ -240,11 +245,6 @@ def find_stats(connection: Connection, number: int) -> Stats:
     query = f"SELECT coalesce(sum({size}), 0) FROM volumes WHERE media = ?"  # noqa: S608 - our own field names
     ((total,),) = connection.execute(query, (number,)).fetchall()
     return Stats(sum(count for _, count in repositories), repositories, tuple(sorted(flags.items())), int(total))
-
-
-def set_epoch(connection: Connection, epoch: bytes) -> None:
-    """Begins a new life of the store."""
-    connection.execute("UPDATE store SET epoch = ?", (epoch,))
 
 
 def _standpoint(row: Row) -> Standpoint:

@@ -1,8 +1,8 @@
 """The store in SQL: every method one transaction, over any `Database` (sqlite.py, postgres.py).
 
 What the methods do within their transactions is in sql_scope, sql_sync, sql_apply, sql_load and sql_ledger; what is
-administered is in sql_administration, and the tables are in schema. A method's function may be done again where two
-servers write at once: it changes nothing but the database.
+administered is in sql_administration, what is forgotten in sql_housekeeping, and the tables are in schema. A method's
+function may be done again where two servers write at once: it changes nothing but the database.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
+from mailsync.core.guard import Earlier
 from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
 from mailsync.server import (
@@ -22,6 +23,8 @@ from mailsync.server import (
     sql_ledger,
     sql_load,
     sql_moves,
+    sql_prune,
+    sql_recall,
     sql_runs,
     sql_scope,
     sql_spool,
@@ -32,11 +35,11 @@ from mailsync.server import (
 from mailsync.server.access import Asker, Rights
 from mailsync.server.chain import Entry, Head
 from mailsync.server.database import Connection
-from mailsync.server.sql_administration import SqlAdministration
 from mailsync.server.sql_chain import Said, Writing, append, append_site
 from mailsync.server.sql_contents import MOST_DEEP
 from mailsync.server.sql_copy import copy_store
 from mailsync.server.sql_draft import MoreScopesError
+from mailsync.server.sql_housekeeping import SqlHousekeeping
 from mailsync.server.sql_record import Request
 from mailsync.server.store import (
     Flaw,
@@ -52,6 +55,7 @@ from mailsync.server.store import (
     RunState,
     Stats,
 )
+from mailsync.wire.ledger import Missing
 from mailsync.wire.passwords import format_kdf
 from mailsync.wire.scram import Verifier
 
@@ -59,7 +63,7 @@ T = TypeVar("T")
 _ATTEMPTS = 4 * MOST_DEEP  # to lock all scopes that a batch touches: each finds at least a level of containers more
 
 
-class SqlStore(SqlAdministration):
+class SqlStore(SqlHousekeeping):
     """A store in a database. Its methods may be called from any one thread at a time."""
 
     def __enter__(self) -> Self:
@@ -146,27 +150,6 @@ class SqlStore(SqlAdministration):
 
         return self._database.write(write)
 
-    def expire(self, scope: Scope, through: int) -> None:
-        """As store.Store.expire."""
-
-        def write(connection: Connection) -> None:
-            at = sql_scope.lock_scope(connection, scope)
-            sql_scope.forget_tombstones(connection, at, through)
-            append(connection, at, self._writing(), Said("expire", {"through": through}), version=at.version)
-
-        self._database.write(write)
-
-    def renew_epoch(self, epoch: bytes) -> None:
-        """As store.Store.renew_epoch."""
-
-        def write(connection: Connection) -> None:
-            # What was restored: whoever holds a later head than these knows what is lost (exactly-once.md section 5).
-            heads = {head.chain: [head.seq, head.hash.hex()] for _, head in sql_chain.find_heads(connection)}
-            sql_scope.set_epoch(connection, epoch)
-            append_site(connection, self._writing(), Said("epoch", {"epoch": epoch.hex(), "heads": heads}))
-
-        self._database.write(write)
-
     def copy_to(self, target: SqlStore, epoch: bytes, *, told: Callable[[str, int], None]) -> None:
         """Fills an empty store with all that is in this one, and begins a new life there (16 bytes).
 
@@ -212,6 +195,30 @@ class SqlStore(SqlAdministration):
     def end_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
         """As store.Store.end_run."""
         self._lend(user, lambda connection, _: sql_runs.end_run(connection, run, holder, now))
+
+    def release_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
+        """As store.Store.release_run."""
+        self._lend(user, lambda connection, _: sql_runs.release_run(connection, run, holder, now))
+
+    def earlier(self, scope: Scope, source: str, run: bytes, now: int, user: Asker) -> Earlier:
+        """As store.Store.earlier."""
+
+        def read(connection: Connection) -> Earlier:
+            sql_grants.require_read(connection, "ledger", scope, user)
+            number = sql_scope.find_scope(connection, scope).number
+            return sql_recall.find_earlier(connection, number, source, run, now)
+
+        return self._database.read(read)
+
+    def missing(self, scope: Scope, batches: Sequence[bytes], user: Asker) -> Missing:
+        """As store.Store.missing."""
+
+        def read(connection: Connection) -> Missing:
+            sql_grants.require_read(connection, "ledger", scope, user)
+            number = sql_scope.find_scope(connection, scope).number
+            return sql_recall.find_missing(connection, number, batches, sql_prune.find_pruned(connection, number))
+
+        return self._database.read(read)
 
     def stats(self, scope: Scope, user: Asker) -> Stats:
         """As store.Store.stats."""

@@ -1,12 +1,17 @@
-"""Is the ledger whole: every chain walked from its first entry, and compared with what it speaks of.
+"""Is the ledger whole: every chain walked from where pruning left it, and compared with what it speaks of.
 
 found                                                   means
 an entry whose hash is not that of its parts            it was altered, or one before it was removed or inserted
 a number that is missing, or there twice                an entry was removed or inserted
-a chain that ends elsewhere than its scope says         its end was removed, or written by hand
+a chain that begins after what pruning took             more was removed than the prune entry says
+a prune entry whose figures do not add up               it was written by hand
+a chain that ends elsewhere than its scope says         its end was removed, or something was inserted behind it
 a batch whose rows have another digest                  what was recorded of it was altered
 a batch without an entry, an entry without its batch    one of them was inserted or removed
 contents with another digest                            what a container's move changed here was altered
+
+A chain that was pruned begins with the last prune entry's word for what was before. Entries that were to go and are
+still there (pruning was killed) are walked too, from the first that is left.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from mailsync.server.chain import GENESIS, Entry, Head, entry_hash
+from mailsync.server.chain import GENESIS, PRUNE, Cut, Entry, Head, entry_hash, read_cut
 from mailsync.server.database import Connection, Database
 from mailsync.server.sql_chain import (
     BATCH,
@@ -23,9 +28,12 @@ from mailsync.server.sql_chain import (
     batch_payload,
     contents_payload,
     each_link,
+    find_cut,
     find_heads,
 )
 from mailsync.server.store import Flaw
+
+_WHOLE = Cut(0, GENESIS, 0)
 
 
 def verify(database: Database) -> Iterator[Flaw]:
@@ -40,38 +48,80 @@ def verify(database: Database) -> Iterator[Flaw]:
 
 
 def _walk(database: Database, number: int, head: Head) -> Iterator[Flaw]:
-    previous, seq = GENESIS, 0
-    told: set[int] = set()
-    for entry, stored in each_link(database, number, head.chain):
+    links = each_link(database, number, head.chain, through=head.seq)
+    # Read after the links are of one moment: what is missing of them then, this cut tells of.
+    cut = database.read(lambda connection: find_cut(connection, number, head.chain)) or _WHOLE
+    previous: bytes | None = None
+    seq, last_cut = 0, _WHOLE
+    for entry, stored in links:
+        if previous is None:
+            seq, previous = _beginning(cut, entry)
         if entry.seq != seq + 1:
-            yield Flaw(head.chain, entry.seq, f"entry {entry.seq} follows entry {seq}")
-        if stored != entry_hash(previous, entry):
+            yield Flaw(head.chain, entry.seq, _gap(entry.seq, seq, cut))
+        if previous is not None and stored != entry_hash(previous, entry):
             yield Flaw(head.chain, entry.seq, "its hash is not that of its parts and the entry before it")
+        if entry.seq == cut.through and stored != cut.hash:
+            yield Flaw(head.chain, entry.seq, "its hash is not the one that the prune entry says")
         # Go on from the stored hash, so that one alteration is told once and not for every entry after it.
         previous, seq = stored, entry.seq
-        if entry.kind == BATCH:
-            yield from _batch_flaw(database, entry, told)
-        elif entry.kind == CONTENTS:
-            yield from _contents_flaw(database, entry, number)
-    if (seq, previous) != (head.seq, head.hash):
+        yield from _contradictions(database, entry, number, last_cut)
+        last_cut = read_cut(entry) or last_cut if entry.kind == PRUNE else last_cut
+    if (seq, previous or GENESIS) != (head.seq, head.hash) and (seq or cut.through < head.seq):
         yield Flaw(head.chain, seq, f"the chain ends here, and its scope says after entry {head.seq}")
+    yield from _beyond(database, number, head.chain)
     if number != SITE_NUMBER:
-        yield from _untold(database, number, head.chain, told)
+        yield from _untold(database, number, head.chain)
 
 
-def _batch_flaw(database: Database, entry: Entry, told: set[int]) -> Iterator[Flaw]:
+def _beyond(database: Database, number: int, chain: str) -> Iterator[Flaw]:
+    """Entries behind the one that the scope, or the store, says is the last: both as of one moment."""
+    said = "SELECT ledger_seq FROM store" if number == SITE_NUMBER else "SELECT ledger_seq FROM media WHERE number = ?"
+    query = f"SELECT seq FROM ledger WHERE media = ? AND seq > ({said}) ORDER BY seq LIMIT 1"  # noqa: S608 - the above
+    values = (number,) if number == SITE_NUMBER else (number, number)
+    found = database.read(lambda connection: connection.execute(query, values).fetchone())
+    if found is not None:
+        yield Flaw(chain, found[0], "it was inserted behind the chain's end")
+
+
+def _contradictions(database: Database, entry: Entry, number: int, last_cut: Cut) -> Iterator[Flaw]:
+    """What contradicts an entry. `last_cut` is what the prune entry before it says; of through 0 when there is none."""
+    if entry.kind == BATCH:
+        yield from _batch_flaw(database, entry, number)
+    elif entry.kind == CONTENTS:
+        yield from _contents_flaw(database, entry, number)
+    elif entry.kind == PRUNE:
+        cut = read_cut(entry)
+        if cut is None or (last_cut.through and cut.entries != cut.through - last_cut.through):
+            yield Flaw(entry.chain, entry.seq, "what it says of the pruning does not add up")
+
+
+def _beginning(cut: Cut, first: Entry) -> tuple[int, bytes | None]:
+    """The entry before the first one that is there, and its hash; None where nobody knows that any more."""
+    if 0 < first.seq <= cut.through:
+        return first.seq - 1, GENESIS if first.seq == 1 else None
+    return cut.through, cut.hash
+
+
+def _gap(seq: int, before: int, cut: Cut) -> str:
+    if before and before == cut.through:
+        return f"entry {seq} is the first, and pruning took those up to {before}"
+    return f"entry {seq} follows entry {before}"
+
+
+def _batch_flaw(database: Database, entry: Entry, media: int) -> Iterator[Flaw]:
     try:
         said = json.loads(entry.payload)
         number = said["batch"]
     except (ValueError, KeyError, TypeError):
         yield Flaw(entry.chain, entry.seq, "what it says of its batch cannot be read")
         return
-    told.add(number)
 
     def read(connection: Connection) -> dict[str, object] | None:
         query = "SELECT 1 FROM batches WHERE number = ? AND id = ?"
         if connection.execute(query, (number, entry.batch)).fetchone() is None:
-            return None
+            query = "SELECT 1 FROM ledger WHERE media = ? AND seq = ?"
+            pruned = connection.execute(query, (media, entry.seq)).fetchone() is None  # while this walks the chain
+            return said if pruned else None
         return batch_payload(connection, number)
 
     found = database.read(read)
@@ -88,12 +138,21 @@ def _contents_flaw(database: Database, entry: Entry, number: int) -> Iterator[Fl
     except (ValueError, KeyError, TypeError):
         yield Flaw(entry.chain, entry.seq, "what it says of its volumes cannot be read")
         return
-    if database.read(lambda connection: contents_payload(connection, batch, number)) != said:
+
+    def read(connection: Connection) -> dict[str, object] | None:
+        # A batch that is gone was pruned, or the chain of its own scope tells.
+        if connection.execute("SELECT 1 FROM batches WHERE number = ?", (batch,)).fetchone() is None:
+            return None
+        return contents_payload(connection, batch, number)
+
+    if database.read(read) not in (None, said):
         yield Flaw(entry.chain, entry.seq, "what was recorded of the volumes that moved in a container was altered")
 
 
-def _untold(database: Database, number: int, chain: str, told: set[int]) -> Iterator[Flaw]:
-    query = "SELECT number, id FROM batches WHERE media = ? ORDER BY number"
-    for batch, name in database.read(lambda connection: connection.execute(query, (number,)).fetchall()):
-        if batch not in told:
-            yield Flaw(chain, 0, f"batch {name.hex()} is recorded, and the ledger knows nothing of it")
+def _untold(database: Database, number: int, chain: str) -> Iterator[Flaw]:
+    query = (
+        "SELECT b.id FROM batches AS b WHERE b.media = ? AND NOT EXISTS "
+        "(SELECT 1 FROM ledger AS l WHERE l.media = b.media AND l.batch = b.id) ORDER BY b.number"
+    )
+    for (name,) in database.read(lambda connection: connection.execute(query, (number,)).fetchall()):
+        yield Flaw(chain, 0, f"batch {name.hex()} is recorded, and the ledger knows nothing of it")

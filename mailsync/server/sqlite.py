@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +35,8 @@ T = TypeVar("T")
 class SqliteStore(SqlStore):
     """A store in one SQLite file, made when it is missing."""
 
-    def __init__(self, path: Path, *, by: str = "admin") -> None:
-        super().__init__(SqliteDatabase(path), by=by)
+    def __init__(self, path: Path, *, by: str = "admin", clock: Callable[[], float] = time.time) -> None:
+        super().__init__(SqliteDatabase(path), by=by, clock=clock)
         self.path = path
 
 

@@ -14,12 +14,14 @@ from typing import NamedTuple, Protocol
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError
+from mailsync.core.guard import Earlier
 from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
 from mailsync.server.access import Asker
 from mailsync.server.administration import Administration
 from mailsync.server.chain import Entry, Head
 from mailsync.wire.errors import Code
+from mailsync.wire.ledger import Missing
 from mailsync.wire.scram import Verifier
 
 
@@ -108,6 +110,15 @@ class Flaw(NamedTuple):
     chain: str
     seq: int
     text: str
+
+
+class Pruned(NamedTuple):
+    """What pruning took from a chain now: entries, and the batches they spoke of; all up to entry `through` is gone."""
+
+    chain: str
+    entries: int
+    batches: int
+    through: int
 
 
 class RecordedBatch(NamedTuple):
@@ -231,6 +242,22 @@ class Store(Administration, Protocol):
         """Forgets tombstones up to version `through`; the floor rises to the newest forgotten one."""
         ...
 
+    def prune(self, before: int) -> Iterator[Pruned]:
+        """Takes what was written before a time in Unix seconds from the ledger's chains, the site's first.
+
+        Chain after chain, while it is iterated. Recorded batches go with their entries. Each chain says what it lost.
+        Raises RequestError INVALID for a time less than 30 days ago.
+        """
+        ...
+
+    def expire_deletions(self, before: int) -> Iterator[tuple[Scope, int]]:
+        """Forgets tombstones of deletions before a time, scope after scope: how many. Raises as `prune` does."""
+        ...
+
+    def forget_runs(self, before: int) -> int:
+        """Forgets runs that did nothing, and were last heard of before a time: how many. Raises as `prune` does."""
+        ...
+
     def renew_epoch(self, epoch: bytes) -> None:
         """Begins a new life (16 bytes), as after a restore from a backup: every cache starts over."""
         ...
@@ -253,6 +280,21 @@ class Store(Administration, Protocol):
 
     def end_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
         """Notes that the run is done; nothing when somebody else has it."""
+        ...
+
+    def release_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
+        """Gives an unfinished run back, so that nobody need wait for it; nothing when somebody else has it."""
+        ...
+
+    def earlier(self, scope: Scope, source: str, run: bytes, now: int, user: Asker) -> Earlier:
+        """What the source (of outcome.Batch) moved in the scope within the day before `now`, other runs' work alone.
+
+        Raises RequestError as `sync` does.
+        """
+        ...
+
+    def missing(self, scope: Scope, batches: Sequence[bytes], user: Asker) -> Missing:
+        """Which of the batches (16 bytes each) are not recorded. Raises RequestError as `sync` does."""
         ...
 
     def stats(self, scope: Scope, user: Asker) -> Stats:

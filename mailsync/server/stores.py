@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,8 @@ _SQLITE = "sqlite:"
 _POSTGRES = "postgresql://"
 
 
-def open_url(url: str, *, by: str = "admin") -> SqlStore:
-    """The store, made where there is none yet; `by` is who administers it, for the ledger.
+def open_url(url: str, *, by: str = "admin", clock: Callable[[], float] = time.time) -> SqlStore:
+    """The store, made where there is none yet; `by` is who administers it, and when by `clock`, for the ledger.
 
     Raises UsageError for another kind, TemporaryError when it is away.
     """
@@ -24,8 +25,8 @@ def open_url(url: str, *, by: str = "admin") -> SqlStore:
     if path is not None:
         from mailsync.server.sqlite import SqliteStore
 
-        return SqliteStore(path, by=by)
-    found: SqlStore = _postgres(url).PostgresStore(url, by=by)
+        return SqliteStore(path, by=by, clock=clock)
+    found: SqlStore = _postgres(url).PostgresStore(url, by=by, clock=clock)
     return found
 
 

@@ -20,6 +20,7 @@ from mailsync.wire.errors import Code, ImpostorError, LocalProtocolError, Refusa
 from mailsync.wire.events import ClientEvent
 from mailsync.wire.figures import decode_scopes, decode_stats
 from mailsync.wire.keys import ClientKey, Token
+from mailsync.wire.ledger import Question, decode_answer, encode_question
 from mailsync.wire.messages import Kind, Sync
 from mailsync.wire.noise import Handshake, Keys, derive_psk
 from mailsync.wire.pages import decode_page
@@ -34,6 +35,7 @@ _ANSWERS: dict[Kind, Callable[[int, bytes], ClientEvent]] = {
     Kind.RUN_OK: lambda number, body: seen.LeaseReceived(number, decode_lease(body)),
     Kind.SCOPES_OK: lambda number, body: seen.ScopesReceived(number, decode_scopes(body)),
     Kind.STATS_OK: lambda number, body: seen.StatsReceived(number, decode_stats(body)),
+    Kind.LEDGER_OK: lambda number, body: seen.LedgerReceived(number, decode_answer(body)),
     Kind.SET_VERIFIER_OK: lambda number, _: seen.VerifierSet(number),
     Kind.PONG: seen.PongReceived,
 }
@@ -119,6 +121,10 @@ class ClientSession(End[ClientEvent]):
     def send_stats(self, scope: Scope) -> tuple[int, bytes]:
         """A STATS and its request number."""
         return self._ask(Kind.STATS, messages.encode_stats_asked(messages.Stats(scope)), Request(Kind.STATS_OK))
+
+    def send_ledger(self, question: Question) -> tuple[int, bytes]:
+        """A LEDGER and its request number."""
+        return self._ask(Kind.LEDGER, encode_question(question), Request(Kind.LEDGER_OK))
 
     def send_upgrade(self, salt: bytes) -> tuple[int, bytes]:
         """A SET_VERIFIER of the same password without the digest, and its request number; 16 fresh random bytes."""

@@ -9,6 +9,7 @@ ApplyAsked     APPLY         session.send_outcome(...) or send_error
 RunAsked       RUN           session.send_lease(...) or send_error
 ScopesAsked    SCOPES        session.send_scopes(...) or send_error
 StatsAsked     STATS         session.send_stats(...) or send_error
+LedgerAsked    LEDGER        session.send_ledger(...) or send_error
 SetVerifierAsked SET_VERIFIER session.send_verifier_set(...) or send_error
 CancelAsked    CANCEL        session.send_error(..., Failure(Code.CANCELLED, ...)) where that SYNC is still going on
 PingAsked      PING          session.send_pong(...), on either end
@@ -25,6 +26,7 @@ from mailsync.core.cursor import Page
 from mailsync.core.model import Scope
 from mailsync.core.outcome import Batch, Outcome
 from mailsync.wire.figures import ScopeList, ScopeStats
+from mailsync.wire.ledger import Answer, Question
 from mailsync.wire.messages import Failure, Sync
 from mailsync.wire.runs import RunLease, RunWord
 from mailsync.wire.scram import Verifier
@@ -84,6 +86,13 @@ class StatsAsked(NamedTuple):
 
     request: int
     scope: Scope
+
+
+class LedgerAsked(NamedTuple):
+    """A client asks what a scope's ledger has recorded."""
+
+    request: int
+    question: Question
 
 
 class CancelAsked(NamedTuple):
@@ -180,6 +189,13 @@ class StatsReceived(NamedTuple):
     stats: ScopeStats
 
 
+class LedgerReceived(NamedTuple):
+    """What a scope's ledger has recorded."""
+
+    request: int
+    answer: Answer
+
+
 class PongReceived(NamedTuple):
     """The payload of a PING came back."""
 
@@ -203,6 +219,7 @@ ServerEvent = (
     | RunAsked
     | ScopesAsked
     | StatsAsked
+    | LedgerAsked
     | SetVerifierAsked
     | CancelAsked
     | PingAsked
@@ -219,6 +236,7 @@ ClientEvent = (
     | LeaseReceived
     | ScopesReceived
     | StatsReceived
+    | LedgerReceived
     | VerifierSet
     | PingAsked
     | PongReceived

@@ -18,6 +18,7 @@ REPOSITORIES = 8192
 SCOPES = 8192  # of one SCOPES_OK
 RUN_BATCHES = 10_000  # of one RUN_OK
 AUDIENCES = 1000  # the same
+ASKED_BATCHES = 1000  # of one LEDGER
 TEXT = 4096  # characters of any string
 TABLE_TEXT = 16 * 2**20  # characters of all texts of a table, however few bytes they travel in
 INTEGER = 2**60  # numbers of a column, either side of 0: the difference of two fits 64 bits

@@ -41,6 +41,8 @@ class Kind(IntEnum):
     RUN_OK = 0x25
     STATS = 0x30
     STATS_OK = 0x31
+    LEDGER = 0x32
+    LEDGER_OK = 0x33
     PING = 0x40
     PONG = 0x41
     ERROR = 0x50

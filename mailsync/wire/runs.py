@@ -1,6 +1,6 @@
 """The bodies of RUN and RUN_OK: a run lent to one process at a time, so that no audience is answered twice.
 
-    RUN      u8 1 | u8 1 begin, 2 renew, 3 replied, 4 end | run 32 | holder 16 | audience, of replied only
+    RUN      u8 1 | u8 1 begin, 2 renew, 3 replied, 4 end, 5 release | run 32 | holder 16 | audience, of replied only
     RUN_OK   u8 1 | u8 1 yours, 2 busy, 3 done | u16 batches | (batch 16 | scope)* | u16 audiences | audience*
 
 Scope and audience are texts behind a u16 length. A run is named by what its mail's authentication covers, a holder by
@@ -28,6 +28,7 @@ class RunStep(IntEnum):
     RENEW = 2
     REPLIED = 3
     END = 4
+    RELEASE = 5
 
 
 class RunWord(NamedTuple):

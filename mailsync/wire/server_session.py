@@ -20,6 +20,7 @@ from mailsync.wire.end import End, Request
 from mailsync.wire.errors import Code, LocalProtocolError, Refusal, RemoteProtocolError
 from mailsync.wire.events import ServerEvent
 from mailsync.wire.figures import ScopeList, ScopeStats, encode_scopes, encode_stats
+from mailsync.wire.ledger import Answer, decode_question, encode_answer
 from mailsync.wire.messages import Failure, Kind
 from mailsync.wire.noise import KEY_BYTES, Handshake, Keys, derive_psk, unknown_psk
 from mailsync.wire.pages import pack_page
@@ -149,6 +150,10 @@ class ServerSession(End[ServerEvent]):
         """The answer to a STATS."""
         return self._reply(request, Kind.STATS_OK, encode_stats(stats))
 
+    def send_ledger(self, request: int, answer: Answer) -> bytes:
+        """The answer to a LEDGER."""
+        return self._reply(request, Kind.LEDGER_OK, encode_answer(answer))
+
     def send_verifier_set(self, request: int) -> bytes:
         """The answer to a SET_VERIFIER."""
         return self._reply(request, Kind.SET_VERIFIER_OK, b"{}")
@@ -267,6 +272,8 @@ class ServerSession(End[ServerEvent]):
             case Kind.STATS:
                 scope = messages.decode_stats_asked(body).scope
                 event, request = seen.StatsAsked(number, scope), Request(Kind.STATS_OK)
+            case Kind.LEDGER:
+                event, request = seen.LedgerAsked(number, decode_question(body)), Request(Kind.LEDGER_OK)
             case Kind.SET_VERIFIER:
                 verifier = verifiers.decode_set_verifier(body).verifier
                 event, request = seen.SetVerifierAsked(number, verifier), Request(Kind.SET_VERIFIER_OK)

@@ -44,6 +44,8 @@ class Step(Enum):
     RUN_OK = auto()
     STATS = auto()
     STATS_OK = auto()
+    LEDGER = auto()
+    LEDGER_OK = auto()
     PING = auto()
     PONG = auto()
     ERROR = auto()
@@ -102,12 +104,16 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
         Step.RUN_OK: State.READY,
         Step.STATS: State.READY,
         Step.STATS_OK: State.READY,
+        Step.LEDGER: State.READY,
+        Step.LEDGER_OK: State.READY,
         Step.FATAL: State.CLOSED,
         Step.BYE: State.CLOSED,
     },
     State.CLOSED: {},
 }
-_ASKED = frozenset({Step.SET_VERIFIER, Step.SCOPES, Step.SYNC, Step.CANCEL, Step.APPLY, Step.RUN, Step.STATS})
+_ASKED = frozenset(
+    {Step.SET_VERIFIER, Step.SCOPES, Step.SYNC, Step.CANCEL, Step.APPLY, Step.RUN, Step.STATS, Step.LEDGER}
+)
 _BOTH = frozenset({Step.PING, Step.PONG, Step.BYE})
 SENT_BY: dict[Role, frozenset[Step]] = {
     Role.CLIENT: _ASKED | _BOTH | {Step.HELLO, Step.AUTH},

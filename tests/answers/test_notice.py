@@ -1,6 +1,6 @@
 """The plain mails to the operator: what they say, and what they must not."""
 
-from mailsync.mail.notice import HeldMail, crash_alert, given_up_notice
+from mailsync.mail.notice import MAX_LOST, HeldMail, LostMail, crash_alert, given_up_notice, lost_notice
 
 TOKEN = "abcdefghijklmnopqrstuvwxyz234567"
 MAIL = HeldMail("5a" * 32, "backup@example.com", "Nightly tapes", "no route takes mails of this sender", 3)
@@ -17,6 +17,17 @@ def test_a_crash_alert_ends_with_the_end_of_the_traceback():
     assert "failed 3 times" in notice.text
     assert notice.text.endswith("  ValueError: the end\n")
     assert len(notice.text) < 20_000
+
+
+def test_a_notice_of_lost_mails_names_each_by_run_and_subject_up_to_a_bound():
+    one = LostMail("5a" * 32, "backup@example.com", f"Nightly\nBcc: x {TOKEN}", 7, ("US01.LTO", "US01.DLT"))
+    notice = lost_notice([one])
+    assert notice.subject == "[mailsync] lost: 1 mail was applied and lost by the server"
+    assert "  5a5a5a5a5a5a5a5a  US01.LTO, US01.DLT  backup@example.com\n    Nightly Bcc: x" in notice.text
+    assert TOKEN not in notice.text
+    many = lost_notice([one] * (MAX_LOST + 3))
+    assert many.text.count("5a5a5a5a5a5a5a5a") == MAX_LOST
+    assert "and 3 more: mailsync audit lost" in many.text
 
 
 def test_no_notice_shows_a_token_or_more_lines_than_it_has():

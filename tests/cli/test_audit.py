@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
+import time
 from contextlib import closing
 
 import pytest
 from served import MAILSYNC, Site
 
+from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.server.sqlite import SqliteStore
+
+DAY = 86_400
 
 
 @pytest.fixture
@@ -28,11 +33,13 @@ def verify(site, *words):
     return done.returncode, done.stdout
 
 
-def reply(site, name, *fields):
+def reply(site, name, *fields, date="Mon, 23 Nov 2099 06:00:00 +0000"):
     folder = site.folder / "audit/.Replies/cur"
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"X-Mailsync-Ledger: {field}" for field in fields]
-    (folder / name).write_text("\n".join(["Subject: done", *lines, "", "X-Mailsync-Ledger: US01.LTO 9 " + "0" * 64]))
+    (folder / name).write_text(
+        "\n".join(["Subject: done", f"Date: {date}", *lines, "", "X-Mailsync-Ledger: US01.LTO 9 " + "0" * 64])
+    )
 
 
 def head(site, chain="US01.LTO"):
@@ -79,6 +86,63 @@ def test_what_a_restore_lost_is_told_with_the_reply_that_saw_it(site):
     assert status == 1
     assert f"US01.LTO entry {now.seq + 1}: lost: reply one saw it, and the ledger ends before it\n" in text
     assert "DE09.LTO entry 1: lost: reply two saw it" in text
+
+
+def test_what_a_reply_saw_before_a_restore_is_lost_with_it_and_later_another_hash_is_rewriting(site):
+    now = head(site)
+    reply(site, "one", f"US01.LTO {now.seq + 1} {'ab' * 32}", date="Mon, 23 Nov 2020 06:00:00 +0000")
+    reply(site, "two", f"US01.LTO {now.seq + 1} {'cd' * 32}", date="Mon, 23 Nov 2099 06:00:00 +0000")
+    site.server("restored")
+    site.server("repository", "add", "US01.LTO", "OFFS")  # takes the number of the lost entry
+    status, text = verify(site)
+    assert status == 1
+    assert re.search(r"lost: reply one saw it, and the backup that was restored at \S+Z ends before it\n", text)
+    assert f"rewritten: reply two saw another hash, {'cd' * 32}\n" in text
+
+
+def test_what_a_reply_saw_and_was_pruned_is_no_flaw(tmp_path, site):
+    """A store whose first entries are years old, pruned by the command; the reply saw one of those."""
+    path, scope = tmp_path / "old.db", Scope(CustomerId("US01"), MediaId("LTO"))
+    with SqliteStore(path, clock=lambda: time.time() - 400 * DAY) as store:
+        store.add_scope(scope)
+        for name in ("AAAA", "BBBB", "CCCC"):
+            store.add_repository(scope, Repository(RepositoryId(name), ""))
+        links = [(entry.seq, stored) for entry, stored in store.chain(str(scope))]
+    with SqliteStore(path) as store:
+        store.add_repository(scope, Repository(RepositoryId("DDDD"), ""))
+    (seen, found), (last, cut) = links[0], links[-1]
+    reply(site, "one", f"US01.LTO {seen} {found.hex()}", f"US01.LTO {last} {cut.hex()}")
+    store = ("--store", f"sqlite:{path}")
+    words = (*store, "--replies", str(site.folder / "audit/.Replies"))
+    assert verify(site, *words)[1].endswith("0 flaws, 2 heads seen by replies\n")
+    assert f"US01.LTO: {last} entries" in site.server("prune", "--keep", "365d", *store)
+    status, text = verify(site, *words)
+    assert status == 0
+    assert text.endswith("0 flaws, 2 heads seen by replies, 1 of them pruned\n")  # the other is the one it was cut at
+    reply(site, "two", f"US01.LTO {last} {'ab' * 32}")
+    status, text = verify(site, *words)
+    assert (status, text.count("rewritten: reply two")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--keep", "29d"], "less than 30d"),
+        (["--keep", "forever"], "not an age"),
+        (["--before", "lately"], "not a day"),
+        (["--before", "2099-01-01"], "nothing younger than 30 days is forgotten"),
+    ],
+)
+def test_what_may_not_be_pruned_is_refused_in_words(site, words, said):
+    done = subprocess.run(
+        [*MAILSYNC, "server", "prune", "--config", str(site.folder / "mailsync.yaml"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert said in done.stderr
 
 
 def test_what_is_no_witness_is_not_taken_for_one(site):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailsync.core.guard import Guards, objections
+from mailsync.core.guard import Earlier, Guards, objections
 from mailsync.core.model import Mapped, Origin, Problem, Scope
 from mailsync.core.plan import Action, Plan, Step
 
@@ -54,6 +54,33 @@ def test_an_objection_says_the_figures_and_the_guard_to_change():
     (objection,) = objections([mapped()], [plan(moved=31)], Guards())
     assert (
         objection.text == "31 of the 100 volumes of US01.LTO would get another target, more than max_share_moved: 0.3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "guards", "before", "found"),
+    [
+        (plan(moved=10), Guards(), 20, []),
+        (plan(moved=11), Guards(), 20, ["max_share_moved"]),
+        (plan(moved=1), Guards(), 100, ["max_share_moved"]),
+        (plan(moved=0), Guards(), 100, []),  # nothing moves: what was moved before is no matter
+        (plan(size=5, moved=2), Guards(always_allowed=5), 3, []),
+        (plan(size=5, moved=3), Guards(always_allowed=5), 3, ["max_share_moved"]),
+    ],
+)
+def test_what_the_source_moved_before_counts_with_it(made, guards, before, found):
+    earlier = {LTO: Earlier(before, 2)}
+    assert [objection.guard for objection in objections([mapped()], [made], guards, earlier)] == found
+    elsewhere = {Scope("US01", "DLT"): Earlier(before, 2)}
+    assert objections([mapped()], [made], guards, elsewhere) == ()
+
+
+@pytest.mark.parametrize(("mails", "said"), [(1, "1 mail"), (3, "3 mails")])
+def test_an_objection_says_how_much_moved_within_the_day_and_by_how_many_mails(mails, said):
+    (objection,) = objections([mapped()], [plan(moved=19)], Guards(), {LTO: Earlier(19, mails)})
+    assert objection.text == (
+        f"19 of the 100 volumes of US01.LTO would get another target, after 19 that {said} of the same source moved "
+        "within 24 h: together, more than max_share_moved: 0.3"
     )
 
 

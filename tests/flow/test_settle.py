@@ -52,6 +52,12 @@ class Between:
             self.happenings.pop(0)()
         return self.server.apply(body)
 
+    def earlier(self, scope, source, run):
+        return self.server.earlier(scope, source, run)
+
+    def missing(self, scope, batches):
+        return self.server.missing(scope, batches)
+
 
 def job(world: World, rows, *, name: str = "extract.csv") -> Job:
     """A run begun in the journal, of an extract with these rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -172,3 +173,23 @@ def test_every_reply_says_what_the_ledger_was_and_the_ledger_agrees(hosts):
     done = one.run("audit", "verify")
     assert done.returncode == 1
     assert b"US01.LTO entry " + entry + b": rewritten" in done.stdout
+
+
+def test_a_host_that_gives_a_mail_up_leaves_it_to_the_other_at_once(hosts, tmp_path):
+    one, two = hosts
+    script = tmp_path / "sendmail"
+    script.write_text("#!/bin/sh\ncat > /dev/null\nexit 1\n")
+    script.chmod(0o755)
+    line = next(line for line in one.config.read_text().splitlines() if line.startswith("sendmail:"))
+    one.edit(line, f"sendmail: [{script}]")
+    one.edit("give_up: 24h", "give_up: 1s")
+    mail = moving(one, 1)
+    attempts = 0
+    while b"hold: not done within" not in (done := one.filter(mail)).stderr:
+        attempts += 1
+        assert (done.returncode, attempts < 20) == (75, True)
+        time.sleep(0.5)
+    done = two.filter(mail)
+    assert done.returncode == 0, done.stderr
+    assert b"process:" in done.stderr
+    assert len(two.replies()) == 1

@@ -208,7 +208,7 @@ def test_every_request_is_counted_and_nothing_else_is():
     for event in get_args(ServerEvent):
         account.served(event(*event._fields), 0.1)
     counted = {name[1] for name in series(metrics.text(store_up=True)) if name[0] == "mailsync_requests_total"}
-    assert counted == {"sync", "apply", "run", "scopes", "stats", "setverifier", "ping", "unknown"}
+    assert counted == {"sync", "apply", "run", "scopes", "stats", "ledger", "setverifier", "ping", "unknown"}
 
 
 def test_rows_are_counted_by_result_and_only_when_they_were_applied_now():

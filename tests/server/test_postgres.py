@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from pathlib import Path
@@ -13,6 +14,7 @@ from mailsync.core.errors import TemporaryError, UsageError
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
 from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.chain import SITE
 from mailsync.server.postgres import ATTEMPTS
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal
@@ -184,6 +186,12 @@ def test_a_promoted_replica_that_lost_commits_begins_a_new_epoch(make_cluster):
         assert page.cursor.epoch != ahead.epoch
         assert {row[0]: row[2] for row in page.rows}["A1"] == "LIBR"
         again = page.cursor
+        entry, lost = list(store.chain(SITE))[-1][0], (1).to_bytes(16, "big")
+        said = json.loads(entry.payload)
+        assert (entry.kind, said["old"], said["epoch"]) == ("epoch", ahead.epoch.hex(), page.cursor.epoch.hex())
+        assert said["heads"][str(SCOPE)][0] == next(one.seq for one in store.heads() if one.chain == str(SCOPE))
+        assert store.missing(SCOPE, (lost,), ADMINISTRATOR).batches == (lost,)
+        assert list(store.verify()) == []
     with open_url(second.url) as store:
         assert not store.sync(SCOPE, again, 0, 100, ADMINISTRATOR).reset, (
             "the epoch changes once, not with every connection"

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.fields import FIELD_NAMES, VOLUME_FIELDS
+from mailsync.core.guard import Earlier
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
-from mailsync.wire import batches, columns, encodings, figures, limits, messages, pages, runs
+from mailsync.wire import batches, columns, encodings, figures, ledger, limits, messages, pages, runs
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 from mailsync.wire.passwords import Kdf
 
@@ -86,7 +87,11 @@ FAILURE = st.builds(messages.Failure, st.integers(0, 999), TEXT, NUMBER, st.none
 KDF = st.builds(Kdf, TEXT, NUMBER, NUMBER, NUMBER, TEXT)
 AUDIENCE = TEXT.filter(bool)
 WORD = st.builds(
-    runs.RunWord, st.sampled_from([runs.RunStep.BEGIN, runs.RunStep.RENEW, runs.RunStep.END]), ID32, EPOCH, st.just("")
+    runs.RunWord,
+    st.sampled_from([step for step in runs.RunStep if step is not runs.RunStep.REPLIED]),
+    ID32,
+    EPOCH,
+    st.just(""),
 )
 LEASE = st.builds(
     runs.RunLease,
@@ -107,6 +112,18 @@ CODECS = {
         st.builds(runs.RunWord, st.just(runs.RunStep.REPLIED), ID32, EPOCH, AUDIENCE),
         runs.encode_run,
         runs.decode_run,
+    ),
+    "moved": (st.builds(ledger.MovedAsked, SCOPE, TEXT, ID32), ledger.encode_question, ledger.decode_question),
+    "recorded": (
+        st.builds(ledger.RecordedAsked, SCOPE, st.lists(EPOCH, max_size=4).map(tuple)),
+        ledger.encode_question,
+        ledger.decode_question,
+    ),
+    "earlier": (st.builds(Earlier, NUMBER, NUMBER), ledger.encode_answer, ledger.decode_answer),
+    "missing": (
+        st.builds(ledger.Missing, NUMBER, st.lists(EPOCH, max_size=4).map(tuple)),
+        ledger.encode_answer,
+        ledger.decode_answer,
     ),
     "lease": (LEASE, runs.encode_lease, runs.decode_lease),
     "scopes": (
@@ -509,7 +526,11 @@ def test_what_breaks_a_rule_is_not_encoded(encode, value):
     ("decode", "body"),
     [
         (runs.decode_run, b"\2\1" + bytes(48)),
-        (runs.decode_run, b"\1\5" + bytes(48)),
+        (runs.decode_run, b"\1\6" + bytes(48)),
+        (ledger.decode_question, b"\1\3\0\x08US01.LTO\0\0"),
+        (ledger.decode_question, b"\2\2\0\x08US01.LTO\0\0"),
+        (ledger.decode_question, b"\1\2\0\x08US01.LTO\xff\xff"),  # more than one may ask for
+        (ledger.decode_answer, b"\1\2" + bytes(8) + b"\3\xe9" + bytes(16 * 1001)),
         (runs.decode_run, b"\1\3" + bytes(50)),  # an audience without a name
         (runs.decode_lease, b"\1\0" + bytes(4)),
         (runs.decode_lease, b"\1\4" + bytes(4)),

@@ -41,6 +41,7 @@ def test_every_error_code_is_documented_and_no_other():
         (limits.SCOPES, "| scopes of one SCOPES_OK | 8,192 |"),
         (limits.RUN_BATCHES, "| batches and audiences of one RUN_OK | 10,000 and 1,000 |"),
         (limits.AUDIENCES, "| batches and audiences of one RUN_OK | 10,000 and 1,000 |"),
+        (limits.ASKED_BATCHES, "| batches of one LEDGER | 1,000 |"),
         (passwords.LEAST_MEMORY, "at least 19,456 KiB"),
         (passwords.LEAST_ITERATIONS, "at least 600,000 iterations"),
         (limits.OUTSTANDING, "| requests under way | 16 |"),

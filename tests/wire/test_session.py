@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailsync.core.cursor import Cursor, Page
+from mailsync.core.guard import Earlier
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire import events as seen
@@ -22,6 +23,7 @@ from mailsync.wire.errors import Code, ImpostorError, LocalProtocolError, Refusa
 from mailsync.wire.figures import ScopeFigures, ScopeList, ScopeStats
 from mailsync.wire.frames import Message, seal
 from mailsync.wire.keys import ClientKey, new_token
+from mailsync.wire.ledger import MovedAsked
 from mailsync.wire.messages import Failure, Kind, Sync
 from mailsync.wire.runs import RunLease, RunStep, RunWord
 from mailsync.wire.server_session import ServerSession
@@ -74,6 +76,8 @@ def test_a_whole_conversation(pair, suite, compress):
 LEASE = RunLease("yours", ((SCOPE, b"b" * 16),), ("operator",))
 SCOPES = ScopeList(b"e" * 16, (ScopeFigures(SCOPE, "Tapes", 4, 1, 2),))
 STATS = ScopeStats(1795428900, 1, 17, (("OFFS", 1),), (("M", 1),))
+EARLIER = Earlier(12, 2)
+MOVED = MovedAsked(SCOPE, "nightly/csv", b"r" * 32)
 WORD = RunWord(RunStep.REPLIED, b"r" * 32, b"h" * 16, "operator")
 
 
@@ -82,15 +86,18 @@ def test_a_run_scopes_and_figures_are_asked_for_and_answered(pair):
     one, run = end.client.send_run(WORD)
     two, scopes = end.client.send_scopes("US00.LTO")
     three, stats = end.client.send_stats(SCOPE)
-    end.serve(run + scopes + stats)
+    four, ledger = end.client.send_ledger(MOVED)
+    end.serve(run + scopes + stats + ledger)
     assert end.asked == [
         seen.RunAsked(one, WORD),
         seen.ScopesAsked(two, "US00.LTO"),
         seen.StatsAsked(three, SCOPE),
+        seen.LedgerAsked(four, MOVED),
     ]
     assert end.client.receive_data(end.server.send_lease(one, LEASE)) == [seen.LeaseReceived(one, LEASE)]
     assert end.client.receive_data(end.server.send_scopes(two, SCOPES)) == [seen.ScopesReceived(two, SCOPES)]
     assert end.client.receive_data(end.server.send_stats(three, STATS)) == [seen.StatsReceived(three, STATS)]
+    assert end.client.receive_data(end.server.send_ledger(four, EARLIER)) == [seen.LedgerReceived(four, EARLIER)]
 
 
 def test_a_run_may_be_begun_behind_the_proof_and_its_answer_is_read_only_behind_the_servers(pair):
@@ -100,7 +107,7 @@ def test_a_run_may_be_begun_behind_the_proof_and_its_answer_is_read_only_behind_
     request, run = end.client.send_run(WORD)
     assert end.client.receive_data(end.serve(auth + run)) == [seen.LoggedIn("filter")]
     assert end.asked == [seen.RunAsked(request, WORD)]
-    for ask in (lambda: pair().client.send_run(WORD), lambda: pair().client.send_stats(SCOPE)):
+    for ask in (lambda: pair().client.send_run(WORD), lambda: pair().client.send_ledger(MOVED)):
         with pytest.raises(LocalProtocolError):
             ask()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailsync.core.cursor import Cursor, Page
+from mailsync.core.guard import Earlier
 from mailsync.core.model import Repository, RepositoryId, parse_scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire import events as seen
@@ -30,6 +31,7 @@ from mailsync.wire.keys import (
     parse_token,
     with_key,
 )
+from mailsync.wire.ledger import Missing, MovedAsked, RecordedAsked
 from mailsync.wire.messages import Sync
 from mailsync.wire.pages import encode_page
 from mailsync.wire.runs import RunLease, RunStep, RunWord
@@ -109,6 +111,8 @@ DELTA = Page(
 )
 SCOPES = ScopeList(EPOCH, (ScopeFigures(SCOPE, "Tapes", 45, 30, 1),))
 STATS = ScopeStats(1795428900, 30, 2345, (("LIBR", 10), ("OFFS", 20)), (("M", 30),))
+EARLIER = Earlier(12, 2)
+MISSING = Missing(3, (bytes(16),))
 
 
 def site(suite):
@@ -161,8 +165,12 @@ def script(client, server, given):
         ("server", "SCOPES_OK", lambda: server.send_scopes(5, SCOPES)),
         ("client", "STATS", lambda: client.send_stats(SCOPE)[1]),
         ("server", "STATS_OK", lambda: server.send_stats(6, STATS)),
+        ("client", "LEDGER", lambda: client.send_ledger(MovedAsked(SCOPE, BATCH.source, BATCH.run))[1]),
+        ("server", "LEDGER_OK", lambda: server.send_ledger(7, EARLIER)),
+        ("client", "LEDGER", lambda: client.send_ledger(RecordedAsked(SCOPE, (BATCH.id, bytes(16))))[1]),
+        ("server", "LEDGER_OK", lambda: server.send_ledger(8, MISSING)),
         ("client", "PING", lambda: client.send_ping(b"tape")[1]),
-        ("server", "PONG", lambda: server.send_pong(7, b"tape")),
+        ("server", "PONG", lambda: server.send_pong(9, b"tape")),
         ("client", "BYE", lambda: client.send_bye("done")),
     ]
 
@@ -210,6 +218,10 @@ def test_every_message_was_recorded_and_understood(suite):
         "SCOPES_OK",
         "STATS",
         "STATS_OK",
+        "LEDGER",
+        "LEDGER_OK",
+        "LEDGER",
+        "LEDGER_OK",
         "PING",
         "PONG",
         "BYE",
@@ -218,6 +230,8 @@ def test_every_message_was_recorded_and_understood(suite):
     assert repr(seen.PageReceived(2, PAGE, last=True)) in recorded["events"]
     assert repr(seen.PageReceived(4, DELTA, last=True)) in recorded["events"]
     assert repr(seen.LeaseReceived(1, LEASE)) in recorded["events"]
+    assert repr(seen.LedgerReceived(7, EARLIER)) in recorded["events"]
+    assert repr(seen.LedgerReceived(8, MISSING)) in recorded["events"]
     assert any(repr(BATCH) in event for event in recorded["events"])
 
 
