@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
+from mailsync.client.answers import check_outcome, check_page, check_scopes
 from mailsync.client.failures import HungUpError, failed, foreign, refused
 from mailsync.client.line import Line
 from mailsync.client.way import DIRECT, Way
@@ -46,6 +47,7 @@ from mailsync.wire.scram import SALT_BYTES
 
 DEADLINE_SECONDS = 60.0
 YOURS = "yours"
+T = TypeVar("T")
 E = TypeVar("E", PageReceived, OutcomeReceived, LeaseReceived, ScopesReceived, StatsReceived, PongReceived)
 
 
@@ -142,12 +144,13 @@ class Link:
             raise refused(self._line.address, event.refusal)
         assert isinstance(event, Connected)
         if self._session.has_token:
-            self._unsent = self._session.send_auth()
+            # The proof is made as the server asks for it: what it asks for may be impossible here.
+            self._unsent = self._seen(self._session.send_auth)
         return event
 
     def sync(self, scope: Scope, cursor: Cursor, repositories_version: int) -> Iterator[Page]:
         """The pages that lead from the cursor to the scope as it is now; it asks again while there are more."""
-        more = True
+        more, resets = True, 0
         while more:
             self._begin()
             request, data = self._session.send_sync(Sync(scope, cursor, repositories_version))
@@ -155,6 +158,8 @@ class Link:
             last = False
             while not last:
                 event = self._answer(request, PageReceived)
+                resets += event.page.reset
+                check_page(self._line.address, cursor, event.page, resets)
                 cursor, repositories_version = event.page.cursor, event.page.repositories_version
                 last, more = event.last, event.page.more
                 try:
@@ -169,7 +174,9 @@ class Link:
         self._log_in()
         request, data = self._session.send_apply(body)
         self._send(data)
-        return self._answer(request, OutcomeReceived).outcome
+        outcome = self._answer(request, OutcomeReceived).outcome
+        check_outcome(self._line.address, outcome, body)
+        return outcome
 
     def begin_run(self, run: bytes, holder: bytes) -> RunLease:
         """Asks for a run (32 bytes) for this process (16 random bytes): yours, busy or done, and how far it is."""
@@ -195,6 +202,7 @@ class Link:
             request, data = self._session.send_scopes(after)
             self._send(data)
             found = self._answer(request, ScopesReceived).found
+            check_scopes(self._line.address, after, found.scopes)
             yield from found.scopes
             more = found.more and bool(found.scopes)
             after = str(found.scopes[-1].scope) if more else ""
@@ -282,7 +290,7 @@ class Link:
             self._line.send(self._session.send_upgrade(self._salt)[1])
         return event
 
-    def _seen(self, read: Callable[[], list[ClientEvent]]) -> list[ClientEvent]:
+    def _seen(self, read: Callable[[], T]) -> T:
         address = self._line.address
         try:
             return read()
