@@ -1,6 +1,6 @@
-"""What fuzzing the protocol begins with: what both ends really say to each other, the same at every call.
+"""What fuzzing the protocol begins with: what both ends really say to each other, and what must be refused.
 
-Each input is as the harness of its name takes it (tests/support/harnesses_*.py).
+The same at every call. Each input is as the harness of its name takes it (tests/support/harnesses_*.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.model import Repository, RepositoryId, parse_scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
-from mailsync.wire import messages, scram, verifiers
+from mailsync.wire import limits, messages, scram, verifiers
 from mailsync.wire.batches import encode_apply, encode_outcome
 from mailsync.wire.columns import encode_derived, encode_relative, encode_table
 from mailsync.wire.compression import Method, compress
@@ -27,7 +27,7 @@ from mailsync.wire.keys import (
     with_key,
 )
 from mailsync.wire.pages import encode_page
-from mailsync.wire.passwords import DEFAULT, FIPS, MD5, Kdf
+from mailsync.wire.passwords import DEFAULT, FIPS, MD5, OF_TOKENS, Kdf
 from mailsync.wire.runs import RunLease, RunStep, RunWord, encode_lease, encode_run
 
 SCOPE = parse_scope("US01.LTO")
@@ -126,6 +126,34 @@ CONTROL = (
 )
 
 
+_REFUSED = (
+    (5, b'{"after":"x","after":"y"}'),
+    (5, b'{"after":"x","b":' + b"[" * 9 + b"]" * 9 + b"}"),
+    (5, b'{"after":"x","b":NaN}'),
+    (9, b'{"reason":"\\ud800"}'),
+    (7, b'{"request":9007199254740992}'),
+    (7, b'{"request":-1}'),
+)
+
+
+def _pages() -> list[bytes]:
+    head = encode_page(EMPTY_PAGE)[: -2 * len(encode_table(0, {0: encode_texts([])}))]
+    tables = [encode_table(count, {0: encode_texts(["A1"] * count)}) for count in range(3)]
+    twins = [head + tables[rows] + tables[gone] for rows, gone in ((2, 0), (0, 2), (1, 1))]
+    return [*map(encode_page, PAGES), *twins]
+
+
+def _batches() -> list[bytes]:
+    one, two = (encode_table(n, {0: encode_texts(["m"] * n), 1: encode_texts(["a"] * n)}) for n in (1, 2))
+    wide = encode_apply(BATCHES[2]._replace(sources=(("m", "a"),) * 2))
+    order = encode_table(4, {0: encode_numbers([0, 1, 0, 2])})
+    assert wide.endswith(order)
+    other = [encode_table(4, {0: encode_numbers(said)}) for said in ([0, 1, 1, 2], [0, 1, 0, 3])]
+    refused = [wide.replace(two, one), *(wide.removesuffix(order) + said for said in other)]
+    outcomes = [b"\1" + encode_outcome(one) for one in OUTCOMES]
+    return [b"\0" + body for body in (*map(encode_apply, BATCHES), *refused)] + outcomes
+
+
 def _columns() -> list[bytes]:
     texts = [row[0] for row in ROWS]
     times, days = [row[12] for row in ROWS], [row[13] for row in ROWS]
@@ -139,7 +167,13 @@ def _columns() -> list[bytes]:
         {11: encode_texts(["", *days[1:]], Form.DATE), 13: encode_relative([None, *range(29)], 11, [0] * 30)},
         {0: encode_texts([f"{text} {'é' * number}" for number, text in enumerate(texts)])},
     ]
-    return [bytes((number % 4,)) + encode_table(30, table) for number, table in enumerate(tables, 1)]
+    backward = {0: derived, 5: encode_texts(texts)}
+    long = encode_texts(["x" * 600] * limits.PAGE_ROWS)
+    return [
+        *(bytes((number % 4,)) + encode_table(30, table) for number, table in enumerate(tables, 1)),
+        b"\3" + encode_table(limits.PAGE_ROWS, dict.fromkeys(range(4), long)),
+        b"\1" + encode_table(30, backward),
+    ]
 
 
 def _compressed() -> list[bytes]:
@@ -150,6 +184,8 @@ def _compressed() -> list[bytes]:
         b"\x42\x00\x00\x0aabc",
         b"\x82\x00\x00\x0aabc",
         *(bytes((method,)) + len(body).to_bytes(3, "big") + data for method, data in packed),
+        *(bytes((method,)) + len(body).to_bytes(3, "big") + data + b"more" for method, data in packed),
+        *(bytes((method,)) + (len(body) - 1).to_bytes(3, "big") + data for method, data in packed),
     ]
 
 
@@ -180,7 +216,21 @@ def _stock(words: int) -> list[bytes]:
 
 
 def _greetings() -> list[bytes]:
-    return [bytes((0, 1)[number:][:1] or b"\0") + body for number, body in CONTROL[:3]] + [b"\3" + CONTROL[2][1]]
+    """A hello; a hello_ok to a token and to a password (3), one with a short salt, ones that protect it badly."""
+    said = [b"\0" + body for _, body in CONTROL[:2]]
+    for first, salt, kdf in (
+        (1, b"s" * 16, OF_TOKENS),
+        (3, b"s" * 16, DEFAULT),
+        (3, b"s" * 16, FIPS),
+        (3, b"s" * 15, DEFAULT),
+        (3, b"s" * 16, DEFAULT._replace(memory=1024)),
+        (3, b"s" * 16, Kdf("pbkdf2", 1000)),
+        (1, b"s" * 16, DEFAULT),
+        (3, b"s" * 16, OF_TOKENS),
+    ):
+        challenge = scram.server_first("AQEB" * 6, b"m" * 18, VERIFIER._replace(salt=salt, kdf=kdf))
+        said.append(bytes((first,)) + messages.encode_hello_ok(messages.HelloOk(1, "deflate", challenge, kdf)))
+    return said
 
 
 def _requests() -> list[bytes]:
@@ -221,12 +271,10 @@ def _volumes() -> list[bytes]:
 
 FIRST_INPUTS: dict[str, Callable[[], list[bytes]]] = {
     "columns": _columns,
-    "pages": lambda: list(map(encode_page, PAGES)),
-    "batches": lambda: (
-        [b"\0" + encode_apply(one) for one in BATCHES] + [b"\1" + encode_outcome(one) for one in OUTCOMES]
-    ),
+    "pages": _pages,
+    "batches": _batches,
     "figures": _figures,
-    "control": lambda: [bytes((number,)) + body for number, body in CONTROL],
+    "control": lambda: [bytes((number,)) + body for number, body in (*CONTROL, *_REFUSED)],
     "compressed": _compressed,
     "secrets": _secrets,
     "server_frames": lambda: _stock(17),

@@ -148,6 +148,8 @@ def server_frames(data: bytes) -> None:
     ends = [server_end(state) for _ in range(2)]
     whole, split = (heard(end, pieces, server_says) for end, pieces in zip(ends, _pieces(said, dice), strict=True))
     assert whole == split
+    # Who does not have the token has no proof of it.
+    assert _PROOF.encode() in speech.plain or seen.LoginProved(TOKEN.user, accepted=True) not in whole.events
     if whole.error:
         _check_last_word(ends[0], whole)
 
@@ -163,6 +165,7 @@ def client_frames(data: bytes) -> None:
     if state is not State.READY and state is not State.START:
         # Nothing that changes anything was answered, and nobody is logged in without the server's signature.
         signed = any(isinstance(event, seen.LoggedIn) for event in whole.events)
+        assert not signed or _SIGNATURE.encode() in speech.plain
         answers = (seen.PageReceived, seen.OutcomeReceived, seen.LeaseReceived, seen.ScopesReceived, seen.StatsReceived)
         assert signed or not any(isinstance(event, answers) for event in whole.events)
 

@@ -55,10 +55,14 @@ class Picks:
 
 
 class Speech:
-    """Seals a script for one direction. `kinds` are the types of the messages that were made whole."""
+    """Seals a script for one direction. `kinds` are the types of the messages that were made whole.
+
+    `plain` is what was sealed that is not compressed.
+    """
 
     def __init__(self, cipher: Cipher, stock: Sequence[Word], raw: bytes = b"", *, first: int = 0) -> None:
         self.kinds: list[int] = []
+        self.plain = b""
         self.last = first
         self._cipher, self._stock, self._raw = cipher, stock, raw
 
@@ -77,6 +81,7 @@ class Speech:
         elif flags & 3:
             return self._lie(word, number, flags)
         self.kinds.append(word.kind)
+        self.plain += body
         try:
             return seal(self._cipher, Message(word.kind, method, self._request(word, number), body, size))
         except LocalProtocolError:
@@ -84,6 +89,7 @@ class Speech:
 
     def frame(self, plain: bytes) -> bytes:
         """One frame of any plaintext."""
+        self.plain += plain
         sealed = self._cipher.seal(plain[:FRAME_PLAIN])
         return len(sealed).to_bytes(2, "big") + sealed
 
