@@ -212,7 +212,11 @@ def _stock(words: int) -> list[bytes]:
         b"\3\1\4\x22\0\0x\x10\0",
         b"\1\1\4\x40\0\0x\1\0",
     ]
-    return [*alone, *damaged, *logged_in, *odd]
+    # A letter of a signature, and of a proof, is another.
+    forged = [
+        bytes((state, 5, 1, 0, 0x40, 0, 0, at, 4, letter)) for state, at in ((2, 14), (1, 140)) for letter in b"AB"
+    ]
+    return [*alone, *damaged, *logged_in, *odd, *forged]
 
 
 def _greetings() -> list[bytes]:

@@ -23,7 +23,7 @@ from mailsync.wire.noise import Cipher
 
 _HEADER = struct.Struct(">BBIII")
 _UNNUMBERED = frozenset({Kind.AUTH, Kind.AUTH_OK, Kind.CANCEL, Kind.BYE})
-_MOST_STEPS = 60
+_MOST_STEPS = 30
 
 
 class Word(NamedTuple):
@@ -105,7 +105,7 @@ class Speech:
             count = picks.number()
             return self._raw if count == 255 else picks.take(count)
         kind, flags, number = picks.number(), picks.number(), picks.number()
-        body = bytes((picks.number(),)) * (16 * picks.number(2)) if what == 4 else picks.take(picks.number(2))
+        body = bytes((picks.number(),)) * (16 * (picks.number(2) % 8192)) if what == 4 else picks.take(picks.number(2))
         return self.say(Word(kind, body), number, flags)
 
     @staticmethod
