@@ -14,7 +14,7 @@ from harnesses import HARNESSES
 from hostile import damaged
 from seeds import read_seeds, write_seeds
 
-COPIES = {"server": 1, "client": 2, "client_frames": 4, "server_frames": 4, "volumes": 4}
+COPIES = {"server": 1, "client": 1, "client_frames": 2, "server_frames": 2, "volumes": 2}
 MOST_COPIES = 24
 
 
