@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Self, TypeVar
 
+from mailsync.client.answers import check_outcome, check_page, check_scopes
 from mailsync.client.failures import HungUpError, failed, not_greeted, not_proved, refused
 from mailsync.client.line import Line
 from mailsync.client.way import DIRECT, Way
@@ -51,6 +52,7 @@ from mailsync.wire.scram import SALT_BYTES
 
 DEADLINE_SECONDS = 60.0
 YOURS = "yours"
+T = TypeVar("T")
 E = TypeVar(
     "E", PageReceived, OutcomeReceived, LeaseReceived, ScopesReceived, StatsReceived, LedgerReceived, PongReceived
 )
@@ -124,12 +126,14 @@ class Link:
 
     def sync(self, scope: Scope, cursor: Cursor, repositories_version: int) -> Iterator[Page]:
         """The pages that lead from the cursor to the scope as it is now; it asks again while there are more."""
-        more = True
+        more, resets = True, 0
         while more:
             request = self._sync(Sync(scope, cursor, repositories_version))
             last = False
             while not last:
                 event = self._answer(request, PageReceived)
+                resets += event.page.reset
+                check_page(self._line.address, cursor, event.page, resets)
                 cursor, repositories_version = event.page.cursor, event.page.repositories_version
                 last, more = event.last, event.page.more
                 try:
@@ -144,7 +148,9 @@ class Link:
         self._log_in()
         request, data = self._session.send_apply(body)
         self._send(data)
-        return self._answer(request, OutcomeReceived).outcome
+        outcome = self._answer(request, OutcomeReceived).outcome
+        check_outcome(self._line.address, outcome, body)
+        return outcome
 
     def begin_run(self, run: bytes, holder: bytes, ahead: Sync | None = None) -> RunLease:
         """Asks for a run (32 bytes) for this process (16 random bytes): yours, busy or done, and how far it is.
@@ -186,6 +192,7 @@ class Link:
             request, data = self._session.send_scopes(after)
             self._send(data)
             found = self._answer(request, ScopesReceived).found
+            check_scopes(self._line.address, after, found.scopes)
             yield from found.scopes
             more = found.more and bool(found.scopes)
             after = str(found.scopes[-1].scope) if more else ""
@@ -306,7 +313,7 @@ class Link:
             self._line.send(self._session.send_upgrade(self._salt)[1])
         return event
 
-    def _seen(self, read: Callable[[], list[ClientEvent]]) -> list[ClientEvent]:
+    def _seen(self, read: Callable[[], T]) -> T:
         address = self._line.address
         try:
             return read()

@@ -18,11 +18,13 @@ from __future__ import annotations
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.server.access import Access, Rights
 from mailsync.server.database import Connection
-from mailsync.server.store import BUSY, DONE, LEASE_SECONDS, YOURS, RunState
+from mailsync.server.store import BUSY, DONE, LEASE_SECONDS, YOURS, RequestError, RunState
+from mailsync.wire import limits
+from mailsync.wire.errors import Code
 
 _BATCHES = """
     SELECT m.customer, m.id, b.id FROM batches AS b JOIN media AS m ON m.number = b.media
-    WHERE b.run = ? ORDER BY b.number
+    WHERE b.run = ? ORDER BY b.number LIMIT ?
 """
 
 
@@ -39,7 +41,7 @@ def begin_run(connection: Connection, run: bytes, holder: bytes, now: int, right
     if not done:
         query = "UPDATE runs SET holder = ?, until = ? WHERE run = ?"
         connection.execute(query, (holder, now + LEASE_SECONDS, run))
-    rows = connection.execute(_BATCHES, (run,)).fetchall()
+    rows = connection.execute(_BATCHES, (run, limits.RUN_BATCHES)).fetchall()
     recorded = ((Scope(CustomerId(customer), MediaId(media)), batch) for customer, media, batch in rows)
     batches = tuple(one for one in recorded if rights.on(one[0]) >= Access.READ)
     query = "SELECT audience FROM replied WHERE run = ? ORDER BY audience"
@@ -54,9 +56,12 @@ def renew_run(connection: Connection, run: bytes, holder: bytes, now: int) -> bo
 
 
 def mark_replied(connection: Connection, run: bytes, holder: bytes, audience: str, now: int) -> bool:
-    """As store.Store.mark_replied."""
+    """As store.Store.mark_replied; RequestError INVALID beyond as many audiences as one RUN_OK tells."""
     if not renew_run(connection, run, holder, now):
         return False
+    query = "SELECT count(*) FROM replied WHERE run = ? AND audience <> ?"
+    if connection.execute(query, (run, audience)).fetchall()[0][0] >= limits.AUDIENCES:
+        raise RequestError(Code.INVALID, f"run: at most {limits.AUDIENCES} audiences are answered")
     query = "INSERT INTO replied (run, audience, time) VALUES (?, ?, ?) ON CONFLICT (run, audience) DO NOTHING"
     connection.execute(query, (run, audience, now))
     return True

@@ -74,13 +74,14 @@ def decode_apply(body: bytes) -> Batch:
     sources = _decode_sources(reader)
     count = int.from_bytes(reader.take(2), "big")
     groups: list[Sequence[Operation]] = []
-    left = limits.BATCH_OPERATIONS
+    left, characters = limits.BATCH_OPERATIONS, limits.TABLE_TEXT
     for _ in range(count):
-        groups.append(_decode_group(reader, left, len(sources)))
-        left -= len(groups[-1])
-    operations = _in_order(reader, groups)
+        operations, characters = _decode_group(reader, left, len(sources), characters)
+        groups.append(operations)
+        left -= len(operations)
+    ordered = _in_order(reader, groups)
     reader.finish()
-    return Batch(id_, run, plan, scope, epoch, base, source, asof, sources, operations)
+    return Batch(id_, run, plan, scope, epoch, base, source, asof, sources, ordered)
 
 
 def encode_outcome(outcome: Outcome) -> bytes:
@@ -127,6 +128,7 @@ def _check(batch: Batch) -> None:
         raise LocalProtocolError(f"a batch has at most {limits.BATCH_OPERATIONS} operations and as many sources")
     if tuple(map(len, (batch.id, batch.run, batch.plan, batch.epoch))) != _SIZES:
         raise LocalProtocolError("a batch has an id, run, plan and epoch of 16, 32, 32 and 16 bytes")
+    check_texts((one.volume, *one.values) for one in batch.operations)
     for operation in batch.operations:
         fields = operation.fields
         if len(fields) != len(operation.values) or len(set(fields)) != len(fields):
@@ -159,18 +161,17 @@ def _encode_group(group: Group, operations: Sequence[Operation]) -> bytes:
         3: encode_relative(lines, 2, rows),
     }
     values = [[one.values[index] for one in operations] for index in range(len(fields))]
-    check_texts(([one.volume for one in operations], *values))
     for column, (field, texts) in enumerate(zip(fields, values, strict=True), _FIRST_VALUE):
         columns[column] = encode_texts(texts, _FORM_OF.get(field, Form.TEXT))
     head = bytes((change, len(fields), *(_NUMBER_OF[field] for field in fields)))
     return head + encode_table(len(operations), columns)
 
 
-def _decode_group(reader: Reader, most: int, sources: int) -> Sequence[Operation]:
+def _decode_group(reader: Reader, most: int, sources: int, characters: int) -> tuple[Sequence[Operation], int]:
+    """The next group, and how many characters the texts of those after it may have."""
     change, fields = _decode_head(reader)
-    table = read_table(
-        reader, most, {_FIRST_VALUE + at: _FORM_OF.get(name, Form.TEXT) for at, name in enumerate(fields)}
-    )
+    forms = {_FIRST_VALUE + at: _FORM_OF.get(name, Form.TEXT) for at, name in enumerate(fields)}
+    table = read_table(reader, most, forms, characters)
     if not table.rows:
         raise RemoteProtocolError("a group without operations")
     which = table.integers(1)
@@ -179,7 +180,7 @@ def _decode_group(reader: Reader, most: int, sources: int) -> Sequence[Operation
     texts = [table.texts(_FIRST_VALUE + index) for index in range(len(fields))]
     values: Iterator[tuple[str, ...]] = zip(*texts, strict=True) if fields else iter([()] * table.rows)
     columns = zip(table.texts(0), values, which, table.integers(2), table.integers(3), strict=True)
-    return [Operation(change, volume, fields, said, *origin) for volume, said, *origin in columns]
+    return [Operation(change, volume, fields, said, *origin) for volume, said, *origin in columns], table.left
 
 
 def _decode_head(reader: Reader) -> Group:

@@ -186,6 +186,8 @@ class ClientSession(End[ClientEvent]):
                 raise RemoteProtocolError("the challenge does not have the iterations it names")
             if isinstance(self._token, Password):
                 check_kdf(self._kdf)
+                if len(self._challenge.salt) < scram.SALT_BYTES:
+                    raise RemoteProtocolError(f"a salt has {scram.SALT_BYTES} bytes at least")
             elif self._kdf != OF_TOKENS:
                 raise RemoteProtocolError("a token's login has one iteration")
             self._exchange = Exchange(self._first, hello.scram)

@@ -44,12 +44,12 @@ _EXCEPTIONS = (CONST, DICTIONARY, TEXT, SERIAL)
 class Table:
     """The columns of a table, still encoded, and how many rows each has. `forms` says which are dates and times."""
 
-    def __init__(self, rows: int, columns: Mapping[int, Column], forms: Mapping[int, Form]) -> None:
+    def __init__(self, rows: int, columns: Mapping[int, Column], forms: Mapping[int, Form], most: int) -> None:
         self.rows = rows
         self._columns = columns
         self._forms = forms
         self._order = {column: place for place, column in enumerate(columns)}
-        self._left = limits.TABLE_TEXT
+        self.left = most  # characters that the texts not read yet may have
 
     def texts(self, column: int, default: str | None = None) -> Sequence[str]:
         """The texts of a column, "" for none. A missing one is `default` throughout; RemoteProtocolError without."""
@@ -63,8 +63,8 @@ class Table:
                 raise RemoteProtocolError(f"column {column} is missing")
             return (default,) * self.rows
         texts = self._texts(column, found)
-        self._left -= sum(len(text) for text in texts if text)
-        if self._left < 0:
+        self.left -= sum(len(text) for text in texts if text)
+        if self.left < 0:
             raise RemoteProtocolError("the texts of a table are too long together", Code.TOO_LARGE)
         return texts
 
@@ -88,7 +88,7 @@ class Table:
             return [None if number is None else next(there) for number in numbers]
         if found.encoding == DERIVED:
             return self._derived(column, found)
-        return decode_texts(found, self.rows, self._left, form)
+        return decode_texts(found, self.rows, self.left, form)
 
     def _relative(self, column: int, found: Column, base_of: Callable[[int], Sequence[int]]) -> Sequence[int | None]:
         reader = Reader(found.data)
@@ -108,7 +108,7 @@ class Table:
             base = self._form(other)
             if Form.TEXT in (base, form):
                 raise RemoteProtocolError("a date is relative to what is none")
-            texts = decode_texts(self._columns[other], self.rows, self._left, base)
+            texts = decode_texts(self._columns[other], self.rows, self.left, base)
             return converted([to_number(base, text or "") or 0 for text in texts], base, form)
 
         return read
@@ -118,13 +118,13 @@ class Table:
         other, count, encoding, length = reader.unpack(_DERIVED)
         if encoding not in _EXCEPTIONS or count > self.rows:
             raise RemoteProtocolError("a derived column has more exceptions than rows, or of another encoding")
-        values = decode_texts(Column(encoding, reader.take(length)), count, self._left)
+        values = decode_texts(Column(encoding, reader.take(length)), count, self.left)
         at = decode_integers(reader, count)
         reader.finish()
         if any(one >= two for one, two in zip((-1, *at), (*at, self.rows), strict=True)):
             raise RemoteProtocolError("the exceptions of a derived column are not in the order of their rows")
         self._check_lean(column, other)
-        texts = list(decode_texts(self._columns[other], self.rows, self._left, self._form(other)))
+        texts = list(decode_texts(self._columns[other], self.rows, self.left, self._form(other)))
         for row, value in zip(at, values, strict=True):
             texts[row] = value
         return texts
@@ -139,8 +139,10 @@ class Table:
         return self._forms.get(column, Form.TEXT)
 
 
-def read_table(reader: Reader, most: int, forms: Mapping[int, Form] | None = None) -> Table:
-    """The next table, of at most `most` rows. RemoteProtocolError when there is none."""
+def read_table(
+    reader: Reader, most: int, forms: Mapping[int, Form] | None = None, characters: int = limits.TABLE_TEXT
+) -> Table:
+    """The next table, of at most `most` rows and so many characters. RemoteProtocolError when there is none."""
     rows, count = reader.unpack(_TABLE)
     if rows > most:
         raise RemoteProtocolError(f"{rows} rows where {most} may be", Code.TOO_LARGE)
@@ -150,7 +152,7 @@ def read_table(reader: Reader, most: int, forms: Mapping[int, Form] | None = Non
         if column in columns:
             raise RemoteProtocolError(f"column {column} occurs twice")
         columns[column] = Column(encoding, reader.take(length))
-    return Table(rows, columns, forms or {})
+    return Table(rows, columns, forms or {}, characters)
 
 
 def encode_table(rows: int, columns: Mapping[int, Column]) -> bytes:

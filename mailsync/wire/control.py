@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
@@ -15,6 +16,7 @@ from mailsync.wire import limits
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 
 T = TypeVar("T")
+_LONE = re.compile("[\ud800-\udfff]")  # half a character, which JSON can write and UTF-8 cannot
 
 
 def encode_object(members: Mapping[str, object]) -> bytes:
@@ -97,7 +99,7 @@ class Members:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= limits.TEXT
+    return isinstance(value, str) and len(value) <= limits.TEXT and not _LONE.search(value)
 
 
 def _is_number(value: object) -> bool:

@@ -73,10 +73,12 @@ class End(ABC, Generic[E]):
         return self._state is State.READY and self._error is None
 
     def receive_data(self, data: bytes) -> list[E]:
-        """Takes what came, and returns as `next_events` does."""
+        """Takes what came, and returns as `next_events` does. After the end, or an error, nothing is kept of it."""
+        if self.closed:
+            return self.next_events()
         if self._channel is not None:
             self._channel.feed(data)
-        elif not self.closed:
+        else:
             self._buffer += data
             if len(self._buffer) > limits.WAITING_BYTES:
                 self._error = RemoteProtocolError("too much before the handshake's end", Code.SILENT)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mailsync.core.cursor import MARK_BYTES, Cursor
 from mailsync.core.model import Scope
-from mailsync.core.outcome import Outcome
+from mailsync.core.outcome import Outcome, RowResult
 from mailsync.wire import limits
 from mailsync.wire.batches import decode_outcome, encode_outcome
 from mailsync.wire.control import Members, encode_object
@@ -243,13 +243,22 @@ def decode_cancel(body: bytes) -> Cancel:
 
 
 def encode_failure(failure: Failure) -> bytes:
-    """The JSON body of an ERROR."""
+    """The JSON body of an ERROR; an outcome whose texts are too long for one goes without them."""
     members: dict[str, object] = {"code": failure.code, "text": failure.text[: limits.TEXT]}
     if failure.after_ms:
         members["after_ms"] = failure.after_ms
     if failure.outcome is not None:
-        members["outcome"] = base64.b64encode(encode_outcome(failure.outcome)).decode()
+        body = encode_object({**members, "outcome": _in_base64(failure.outcome)})
+        if len(body) <= limits.CONTROL_BYTES:
+            return body
+        # Reasons of thousands of rows: what became of the rows fits always.
+        plain = tuple(RowResult(one.result) for one in failure.outcome.results)
+        members["outcome"] = _in_base64(failure.outcome._replace(results=plain))
     return encode_object(members)
+
+
+def _in_base64(outcome: Outcome) -> str:
+    return base64.b64encode(encode_outcome(outcome)).decode()
 
 
 def decode_failure(body: bytes) -> Failure:

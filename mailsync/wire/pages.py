@@ -54,6 +54,8 @@ def encode_page(page: Page) -> bytes:
     repositories = page.repositories
     if page.reset and repositories is None:
         raise LocalProtocolError("a page that resets has the repositories")
+    if _has_twins(page.rows, page.tombstones):
+        raise LocalProtocolError("a volume is in a page twice")
     cursor = page.cursor
     flags = _RESET * page.reset | _MORE * page.more | _REPOSITORIES * (repositories is not None)
     parts = [
@@ -98,18 +100,25 @@ def decode_page(body: bytes) -> Page:
     tombstones = _decode_rows(reader, 1, limits.PAGE_ROWS)
     if len(rows) + len(tombstones) > limits.PAGE_ROWS:
         raise RemoteProtocolError(f"a page of more than {limits.PAGE_ROWS} rows", Code.TOO_LARGE)
+    gone = tuple(row[0] for row in tombstones)
+    if _has_twins(rows, gone):
+        raise RemoteProtocolError("a volume is in a page twice")
     repositories = _decode_repositories(reader) if flags & _REPOSITORIES else None
     reader.finish()
     return Page(
         reset=bool(flags & _RESET),
         more=bool(flags & _MORE),
         cursor=cursor,
-        tombstones=tuple(row[0] for row in tombstones),
+        tombstones=gone,
         rows=rows,
         repositories_version=version,
         repositories=repositories,
         texts_kept=kept,
     )
+
+
+def _has_twins(rows: Sequence[tuple[str, ...]], tombstones: Sequence[str]) -> bool:
+    return len({row[0] for row in rows}.union(tombstones)) < len(rows) + len(tombstones)
 
 
 def _checked_mark(mark: bytes) -> bytes:

@@ -2,9 +2,9 @@
 
     python tests/fuzz/keep.py NAME FOLDER
 
-Reads the inputs that are kept and those in FOLDER, the shortest first, and keeps the ones that go from a line of
-mailsync to another as none before did, or twice, four, eight... times as often. Writes tests/corpus/seeds/NAME.txt, at
-most so many bytes of it.
+Reads the inputs that a harness begins with, those that are kept and those in FOLDER, the shortest first, and keeps the
+ones that go from a line of mailsync to another as none before did, or twice, four, eight... times as often. Writes
+tests/corpus/seeds/NAME.txt, at most so many bytes of it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 
+from first_inputs import first_inputs
 from harnesses import HARNESSES
 from seeds import escaped, read_seeds, write_seeds
 
@@ -55,7 +56,8 @@ def _ways(name: str, data: bytes) -> set[_Way]:
 def main() -> None:
     """Writes what is kept, and says how much that is."""
     name, folder = sys.argv[1:]
-    inputs = {*read_seeds(name), *(file.read_bytes() for file in Path(folder).iterdir())}
+    found = (file.read_bytes() for file in Path(folder).iterdir())
+    inputs = {*first_inputs(name), *read_seeds(name), *found}
     seen: set[_Way] = set()
     kept: list[bytes] = []
     written = 0

@@ -18,6 +18,12 @@ import zipfile
 from collections.abc import Callable
 from datetime import date
 
+import harnesses_bodies
+import harnesses_client
+import harnesses_greetings
+import harnesses_load
+import harnesses_server
+import harnesses_sessions
 from definitions_of_kinds import DEFINITIONS
 from old_excel import compound
 
@@ -254,4 +260,10 @@ HARNESSES: dict[str, Callable[[bytes], None]] = {
     "filters": filters,
     "yaml": yaml,
     "ttidef": ttidef,
+    **harnesses_bodies.HARNESSES,
+    **harnesses_sessions.HARNESSES,
+    **harnesses_client.HARNESSES,
+    **harnesses_greetings.HARNESSES,
+    **harnesses_server.HARNESSES,
+    **harnesses_load.HARNESSES,
 }

@@ -40,11 +40,12 @@ def page(draw):
     rows = draw(st.lists(ROW, max_size=8, unique_by=lambda row: row[0]))
     kept = draw(st.sets(st.sampled_from([row[0] for row in rows]))) if rows else set()
     rows = [(name, "" if name in kept else text, *others) for name, text, *others in rows]
+    named = {row[0] for row in rows}
     return Page(
         reset=reset,
         more=draw(st.booleans()),
         cursor=draw(CURSOR),
-        tombstones=tuple(draw(st.lists(TEXT, max_size=5))),
+        tombstones=tuple(one for one in draw(st.lists(TEXT, max_size=5, unique=True)) if one not in named),
         rows=tuple(rows),
         repositories_version=draw(NUMBER),
         repositories=draw(TABLE if reset else st.none() | TABLE),
