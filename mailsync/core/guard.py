@@ -5,6 +5,8 @@ min_rows             the report has fewer records than it says
 max_share_problems   more than this share of its rows have problems
 max_share_moved      more than `always_allowed` volumes, and more than this share of the scope, would get another target
 
+grants               the server lets the site not write to the scope (found out when it is sent, not here)
+
 The first two are about the report, and stop all of it. The last is about one scope, and stops that alone.
 """
 
@@ -28,6 +30,9 @@ class Guards(NamedTuple):
     max_share_problems: float = 0.5
     min_rows: int = 1
     always_allowed: int = 0
+
+
+GRANTS = "grants"
 
 
 class Objection(NamedTuple):
