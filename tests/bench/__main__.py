@@ -4,6 +4,7 @@
     python -m tests.bench --rows 100000   sizes up to this one
     python -m tests.bench --kills 0       without the kill loop
     python -m tests.bench --tables        rows per second of each kind of table, and nothing else
+    python -m tests.bench --model 10000   so many random histories (tests/support/histories.py), and nothing else
     python -m tests.bench --learn         what `definitions learn` finds in the catalogue's samples, and nothing else
 
 Floors: bare = the interpreter and nothing; import = the interpreter with mailparser, cryptography (AESGCM, X25519),
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from bench_kills import kill_loop
 from bench_learn import bench_learn
+from bench_model import bench_model
 from bench_parts import extracts, install, small_mails, start_up
 from bench_tables import bench_tables
 
@@ -37,7 +39,11 @@ def main() -> None:
     parser.add_argument("--program", help="a mailsync program to measure, instead of a newly built wheel")
     parser.add_argument("--tables", action="store_true", help="the kinds of tables only, in this process")
     parser.add_argument("--learn", action="store_true", help="the score of definitions learn only")
+    parser.add_argument("--model", type=int, metavar="N", help="N random histories, and each broken rule, only")
     arguments = parser.parse_args()
+    if arguments.model:
+        bench_model(arguments.model)
+        return
     if arguments.learn:
         bench_learn()
         return

@@ -225,7 +225,8 @@ def test_volumes_beyond_the_cap_or_against_the_filter_are_refused_by_row(site):
 
 def test_a_scope_that_may_not_be_written_is_refused_and_the_rest_of_the_mail_goes_on(site):
     server(site, "grant", "remove", "filter", "*")
-    server(site, "grant", "add", "filter", "US01:write", "US02:read")
+    server(site, "grant", "add", "filter", "US01:write")
+    server(site, "grant", "add", "filter", "US02:read")
     try:
         rows = [
             {"barcode": "US01.LTO.P00020", "slot": "C-1"},
@@ -234,7 +235,8 @@ def test_a_scope_that_may_not_be_written_is_refused_and_the_rest_of_the_mail_goe
         ]
         done = site.filter(report_mail(site, report(*rows), number=7))
     finally:
-        server(site, "grant", "remove", "filter", "US01", "US02")
+        server(site, "grant", "remove", "filter", "US01")
+        server(site, "grant", "remove", "filter", "US02")
         server(site, "grant", "add", "filter", "*:write")
     assert done.returncode == 0, done.stderr
     message = reply(site, 7)
