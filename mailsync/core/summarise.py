@@ -32,7 +32,7 @@ from mailsync.core.tally import Fate, Tally, tally
 
 _REFUSED, _REFUSED_LATE = "refused: nothing was applied", "refused: not all of it was applied"
 _UNANSWERED = "not all of it was applied"
-MOST_NAMED = 20  # of what is in a container; all of it is in the list that is attached
+MOST_NAMED = 10  # of what is in a container; all of it is in the list that is attached
 _Along = Mapping[tuple[Scope, str], tuple[str, ...]]
 _NOWHERE = Repository(RepositoryId(""))
 

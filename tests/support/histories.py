@@ -3,7 +3,7 @@
 What runs is the product's: sessions and bytes, link, cache, journal, lease, settling and sending. Made here are the
 pipe instead of a socket, the store's place (a file, or a cluster), and the reports. A step is one of: a mail is
 delivered to a host (again, or to another), a host only syncs, a load, a deletion, expired tombstones, a grant changed,
-the server restarted, a backup, a restore with a new epoch, time. Within a step connections are cut at any byte of either
+the server restarted, a backup, a restore with a new epoch, time. Within a step connections are cut at any byte of one
 direction, hosts are killed between any two effects, and others do something while a request is served.
 
 Held to be true, whatever happened:
@@ -22,10 +22,10 @@ import sqlite3
 from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
+from pipes import Pipe, Serving
 from types import SimpleNamespace
 
 from oracle import EPOCH, FORBIDDEN, NO_SCOPE, OVERTAKEN, REUSED, STALE, TOO_OLD, Oracle
-from pipes import Pipe, Serving
 
 from mailsync.client.archive import Archive
 from mailsync.client.cache import Cache
@@ -160,7 +160,7 @@ class Remote:
     def replied(self, run, holder, audience):
         told = self.connected().replied(run, holder, audience)
         if told:
-            self.host.history.told(run, self.host, audience)
+            self.host.history.told(run, audience)
         return told
 
     def end_run(self, run, holder):
@@ -229,14 +229,12 @@ class Host:
                 answer._send_once(world, run, audience, lambda: text, lease)
             journal.end(run, state=DONE, reason="done", now=history.now)
             lease.end()
-            return True
         except OvertakenError:
             journal.end(run, state=HELD, reason="overtaken", now=history.now)
-            history.overtaken.add(run)
-            return True
         except MailsyncError:
             journal.postpone(run)
             return False
+        return True
 
     def sync(self, scope: str) -> None:
         """Follows a scope to its end over a connection that holds, and compares."""
@@ -290,7 +288,6 @@ class History:
         self.untold: Counter[tuple[bytes, str]] = Counter()
         self.pending: set[tuple[bytes, int, str]] = set()
         self.attempts: dict[bytes, set[int]] = {}
-        self.overtaken: set[bytes] = set()
         self.blurred: set[bytes] = set()  # runs of which a restore, or a reused id, has hidden something
         self.high: dict[str, tuple[bytes, int]] = {}
         self.depth = 0
@@ -305,7 +302,7 @@ class History:
         self.untold[mail.run, audience] += 1
         host.effect()
 
-    def told(self, run: bytes, host: Host, audience: str) -> None:
+    def told(self, run: bytes, audience: str) -> None:
         """The server has heard that an audience was answered."""
         self.untold[run, audience] -= 1
 
@@ -367,7 +364,7 @@ class History:
 
     def interleave(self, event: object) -> None:
         """While a request is about to be served, somebody else does something, now and then."""
-        if self.depth or not isinstance(event, ApplyAsked) and not hasattr(event, "cursor"):
+        if self.depth or not (isinstance(event, ApplyAsked) or hasattr(event, "cursor")):
             return
         if self.dice.random() < 0.12:
             self.depth += 1

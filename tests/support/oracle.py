@@ -1,4 +1,4 @@
-"""What a store of volumes should hold and answer, in plain dictionaries: written from docs/, not from the server's code.
+"""What a store of volumes should hold and answer, in plain dictionaries: written from docs/, not from its code.
 
 It knows no SQL, no bytes and no clock. `Oracle.apply` gives what an APPLY is to be answered with and does it; loads,
 deletions, expiry, grants and new epochs are told to it as they are told to the store. Flags are B, M and W; there are
@@ -73,7 +73,7 @@ class Room:
         return twin
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The operation is refused, with all that would follow from it."""
 
     def __init__(self, result: Result) -> None:
@@ -172,7 +172,7 @@ class Oracle:
             kept = {one: other.copy() for one, other in self.rooms.items()}
             try:
                 touched = self._one(before, scope, batch, operation)
-            except _Refused as refused:
+            except _RefusedError as refused:
                 self.rooms |= kept
                 results.append(refused.result)
                 continue
@@ -196,39 +196,39 @@ class Oracle:
     def _one(self, before: Room, scope: str, batch: Batch, operation: Operation) -> set[tuple[str, str, bool]]:
         """Carries out an operation; the volumes it changed, each with True when it was moved or confirmed."""
         name, said = operation.volume, dict(zip(operation.fields, operation.values, strict=True))
-        room = self.rooms[scope]
-        held, was = room.volumes.get(name), before.volumes.get(name)
+        held, was = self.rooms[scope].volumes.get(name), before.volumes.get(name)
         if said.get("repository", "LIBR") not in PLACES:
-            raise _Refused(Result.INVALID)
+            raise _RefusedError(Result.INVALID)
         if operation.change is Change.CREATE:
-            if held is not None:
-                raise _Refused(Result.EXISTS)
-            if before.tombstones.get(name, 0) > batch.base:
-                raise _Refused(Result.CONFLICT)
-            said["repository"] = said.get("repository") or DEFAULT
-            made = Held(0, batch.run, **said)
-            found = {(scope, name, True)} | self._put(f"{scope}.{name}", said.get("container", ""))
-            room.volumes[name] = made
-            room.tombstones.pop(name, None)
-            return found
+            return self._create(before, scope, batch, operation)
         if held is None:
-            raise _Refused(Result.NOT_FOUND)
+            raise _RefusedError(Result.NOT_FOUND)
         if was is not None and was.version > batch.base and was.run != batch.run:
-            raise _Refused(Result.CONFLICT)
+            raise _RefusedError(Result.CONFLICT)
         if operation.change is Change.CONFIRM:
             return self._confirm(scope, name, said["confirmed_repository"])
         differs = {field: value for field, value in said.items() if held.fields[field] != value}
         if not differs:
             return set()
-        found = set()
-        if differs.get("container"):
-            found |= self._put(f"{scope}.{name}", differs["container"])
-        moved = "repository" in differs
-        box = held.box
+        found = self._put(f"{scope}.{name}", differs.get("container", ""))
+        moved, box = "repository" in differs, held.box
         self._set(held, differs)
         if moved and box:
             found |= self._along(scope, name, lambda place, one: self._move(place, one, differs["repository"]))
         return found | {(scope, name, moved)}
+
+    def _create(self, before: Room, scope: str, batch: Batch, operation: Operation) -> set[tuple[str, str, bool]]:
+        name, said = operation.volume, dict(zip(operation.fields, operation.values, strict=True))
+        room = self.rooms[scope]
+        if name in room.volumes:
+            raise _RefusedError(Result.EXISTS)
+        if before.tombstones.get(name, 0) > batch.base:
+            raise _RefusedError(Result.CONFLICT)
+        said["repository"] = said.get("repository") or DEFAULT
+        found = self._put(f"{scope}.{name}", said.get("container", ""))
+        room.volumes[name] = Held(0, batch.run, **said)
+        room.tombstones.pop(name, None)
+        return found | {(scope, name, True)}
 
     @staticmethod
     def _set(held: Held, differs: dict[str, str]) -> None:
@@ -254,7 +254,7 @@ class Oracle:
     def _seen(self, scope: str, name: str, seen: str) -> bool:
         held = self.rooms[scope].volumes[name]
         if held.fields["repository"] != seen:
-            raise _Refused(Result.INVALID)
+            raise _RefusedError(Result.INVALID)
         if held.fields["current"] == held.fields["confirmed"] == seen:
             return False
         held.fields |= {"current": seen, "confirmed": seen}
@@ -268,11 +268,11 @@ class Oracle:
         scope, _, name = container.rpartition(".")
         holder = self.rooms[scope].volumes.get(name) if self.access[scope[:4]] else None
         if holder is None or container == barcode:
-            raise _Refused(Result.INVALID)
+            raise _RefusedError(Result.INVALID)
         if holder.box:
             return set()
         if self.access[scope[:4]] != "write":
-            raise _Refused(Result.FORBIDDEN)
+            raise _RefusedError(Result.FORBIDDEN)
         holder.box = True
         return {(scope, name, False)}
 
@@ -281,7 +281,7 @@ class Oracle:
         inside = self._contents(f"{scope}.{name}")
         for place, one in inside:
             if self.access[place[:4]] != "write":
-                raise _Refused(Result.FORBIDDEN)
+                raise _RefusedError(Result.FORBIDDEN)
             if work(place, one):
                 found.add((place, one, True))
         return found
