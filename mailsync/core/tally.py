@@ -138,6 +138,8 @@ def tally(rounds: Sequence[Applied]) -> Tally:
         fates[step.volume] = Fate.MISSING if step.action is Action.ADD else Fate.PENDING
     for step in done.values():
         fates[step.volume] = min(fates.get(step.volume, Fate.MISSING), _FATES[step.action])
+    # A plan that is given up after some of its parts were answered stands again, whole, as the last round.
+    pending = tuple(step for step in pending if done.get((step.volume, step.field)) != step)
     applied = [one for one in rounds if one.last]
     listed = last.listed - sum(count.rows for count in last.left_alone)
     planned = max(len(fates), listed - len(last.problems))

@@ -437,6 +437,8 @@ def test_a_scope_that_the_server_forbids_is_refused_and_what_was_done_before_is_
     alone = summarise(facts(rounds[0], objections=(forbidden,)))
     assert alone.verdict is Verdict.REFUSED
     early = foreseen(plan(step(THREE), scope=DISK))._replace(first=8, last=8)
-    late = summarise(facts(early, rounds[0], objections=(forbidden,)))
+    both = plan(step(TWO), step(THREE), scope=DISK)
+    late = summarise(facts(early, Applied(both, (), 0, 0), objections=(forbidden,)))
+    assert [move.volume for leg in late.pending for move in leg.moves] == [TWO]
     assert late.verdict is Verdict.PARTLY
     assert [one.reason for one in late.states] == ["refused: not all of it was applied"]

@@ -10,10 +10,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from broken_rules import BROKEN
-from histories import History, InCluster, InFile, empty_file
+from histories import STEPS, History, InCluster, InFile, empty_file
 from postgres import Cluster
 
-STEPS = 25
+LENGTH = 25
 MOST = 2_000  # histories after which a broken rule counts as not found
 
 
@@ -32,10 +32,11 @@ def bench_model(histories: int) -> None:
         print(f"{rule}: {f'found by history {seed + 1}' if seed >= 0 else f'not found in {MOST}'}", flush=True)
 
 
-def play(place, folder: Path, seed: int, steps: int = STEPS) -> Counter[str]:
+def play(place, folder: Path, seed: int, steps: int = LENGTH) -> Counter[str]:
     """Plays one history; what happened in it."""
-    history = History(place, folder, random.Random(seed))
-    history.play(steps)
+    dice = random.Random(seed)
+    history = History(place, folder, dice)
+    history.play(dice.choices(list(STEPS), list(STEPS.values()), k=steps))
     return history.counts
 
 

@@ -20,6 +20,7 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from pipes import Pipe, Serving
@@ -67,6 +68,20 @@ RING = new_ring(b"S" * 32)
 KEY = new_client_key(RING, "site", b"K" * 32)
 TOKEN = Token("filter", b"t" * 32)
 FAR = 2**40
+# The steps, and how often each is taken.
+STEPS = {
+    "new_mail": 30,
+    "old_mail": 25,
+    "sync": 8,
+    "load": 10,
+    "delete": 4,
+    "expire": 4,
+    "grant": 3,
+    "restart": 4,
+    "back_up": 3,
+    "restore": 3,
+    "wait": 6,
+}
 ORDER = ("description", "repository", "container", "slot")  # as in core.fields.SYNC_FIELDS
 
 
@@ -342,25 +357,15 @@ class History:
 
     # Steps.
 
-    def play(self, steps: int) -> None:
-        """So many steps, and then everything comes to rest."""
+    def play(self, steps: Iterable[str]) -> None:
+        """These steps, and then everything comes to rest."""
         try:
-            for _ in range(steps):
-                self.step()
+            for step in steps:
+                getattr(self, step)()
                 self.check_store()
             self.rest()
         finally:
             self.store.close()
-
-    def step(self) -> None:
-        work = self.dice.choices(
-            (
-                self.new_mail, self.old_mail, self.sync, self.load, self.delete, self.expire, self.grant,
-                self.restart, self.back_up, self.restore, self.wait,
-            ),
-            (30, 25, 8, 10, 4, 4, 3, 4, 3, 3, 6),
-        )[0]  # fmt: skip
-        work()
 
     def interleave(self, event: object) -> None:
         """While a request is about to be served, somebody else does something, now and then."""
