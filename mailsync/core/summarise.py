@@ -127,7 +127,7 @@ def _states(facts: Facts, tallies: Sequence[Tally]) -> tuple[ScopeState, ...]:
 
 def _verdict(facts: Facts, states: Sequence[ScopeState], counts: Counts, problems: Sequence[Problem]) -> Verdict:
     refused = {state.scope for state in states if stopped(facts.objections, state.scope)}
-    # A grant may be missing only when some of a scope is done already.
+    # That a grant is missing is found out when the scope is sent: others, or parts of it, may be done by then.
     late = counts.done and any(one.guard == GRANTS for one in facts.objections)
     if facts.objections and len(refused) == len(states) and not late:
         return Verdict.REFUSED
