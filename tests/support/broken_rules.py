@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from mailsync.client.cache import Cache
-from mailsync.core import batches
-from mailsync.core.model import BatchId
 from mailsync.server import sql_apply, sql_runs, sql_sync
+from mailsync.server.store import RequestError
 
 
 @contextmanager
@@ -66,33 +64,19 @@ def no_order_of_reports():
     return replaced(sql_apply, "_is_overtaken", lambda _: lambda *_words: False)
 
 
-def content_as_key():
-    """What is asked of a scope names the batch, instead of the run that asks for it."""
+def no_604():
+    """Another request under a batch's id is answered as if it were that batch."""
 
-    def made(_):
-        def named(run, round_, scope, part):
-            del run
-            return BatchId(hashlib.sha256(repr((_content[scope], round_, scope, part)).encode()).digest()[:16])
+    def made(find):
+        def found(connection, at, request):
+            try:
+                return find(connection, at, request)
+            except RequestError as error:
+                return error.outcome
 
-        return named
+        return found
 
-    _content: dict[Any, Any] = {}
-
-    def remembering(make):
-        def batches_of(plan, cause, **words):
-            _content[plan.scope] = [(step.volume, step.action, step.field, step.after) for step in plan.steps]
-            return make(plan, cause, **words)
-
-        return batches_of
-
-    @contextmanager
-    def both():
-        from mailsync.flow import settle
-
-        with replaced(batches, "batch_id", made), replaced(settle, "make_batches", remembering):
-            yield
-
-    return both()
+    return replaced(sql_apply, "_find_outcome", made)
 
 
 def cursor_not_compared():
@@ -130,7 +114,7 @@ BROKEN = {
     "no done in the cursor": no_done,
     "no lease": no_lease,
     "no order of reports": no_order_of_reports,
-    "content as the key": content_as_key,
+    "no 604": no_604,
     "cursor not compared": cursor_not_compared,
     "no base": no_base,
 }
