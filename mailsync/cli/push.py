@@ -15,12 +15,14 @@ from mailsync.core.errors import UsageError
 if TYPE_CHECKING:
     from mailsync.config.route import Route
     from mailsync.config.site import Site
+    from mailsync.definition.model import Definition
 
 _EXAMPLE = """\
 example:
   mailsync push --definition nightly-csv extract.csv
   vmquery -a -w | mailsync push --definition netbackup --route nightly --mail
   mailsync push -d inventory.ttidef inventory.csv
+  mailsync push --definition nightly-csv -A 7 extract.csv
 
 ends in 0 when all is done, 1 when done with problems or refused, 75 when it must be tried again, 2 for wrong usage
 """
@@ -28,7 +30,6 @@ ends in 0 when all is done, 1 when done with problems or refused, 75 when it mus
 # The spellings of TapeTrack's own program, and of later versions: what to use instead.
 _INSTEAD = {
     "-S": "server.address, server.key and server.login in mailsync.yaml",
-    "-A": "the definition's fields say which column is which",
     "-a": "add_unknown: true in the route",
     "--command": "pipe it: COMMAND | mailsync push --definition NAME",
     "--odbc": "export to a file: mailsync push --definition NAME FILE",
@@ -54,6 +55,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--route", metavar="NAME", help="whose scope, repositories and guards apply (else the one that names it)"
     )
+    parser.add_argument(
+        "-A",
+        dest="attribute",
+        metavar="N",
+        type=int,
+        default=0,
+        help="send descriptions to extended attribute N (1 to 200); 0: to the description",
+    )
     for option in _INSTEAD:
         parser.add_argument(option, action=_Later, nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--mail", action="store_true", help="answer the route's audiences by mail too")
@@ -73,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     require_owner(site.state)
     route = _route(site, arguments)
     named = arguments.definition or arguments.file_of_definition
-    definition = find_definition(named, site if arguments.definition else None).definition
+    found = find_definition(named, site if arguments.definition else None).definition
+    definition = _with_attribute(found, arguments.attribute)
     name = Path(arguments.file).name if arguments.file else "(stdin)"
     extract = Attachment(name, read_input(arguments.file, site.limits.mail_size), "", "", 0, body=False)
     carry = push_and_mail if arguments.mail else push
@@ -81,6 +91,22 @@ def run(arguments: argparse.Namespace) -> int:
         pushed = carry(world, route, extract, definition)
     print(pushed.text)
     return 0 if pushed.summary.verdict in (Verdict.DONE, Verdict.UNCHANGED) else 1
+
+
+def _with_attribute(definition: Definition, number: int) -> Definition:
+    """The definition, with its description sent to the attribute."""
+    from mailsync.core.fields import LAST_ATTRIBUTE
+    from mailsync.definition.attributes import with_attribute
+
+    if not 0 <= number <= LAST_ATTRIBUTE:
+        raise UsageError(f"push -A {number}: there is no such attribute", hint=f"0 to {LAST_ATTRIBUTE}")
+    found = with_attribute(definition, number)
+    if found is None:
+        text = (
+            f'push -A {number}: definition "{definition.name}" has no field description, or attribute_{number} already'
+        )
+        raise UsageError(text, hint="-A sends the descriptions of the extract to the attribute")
+    return found
 
 
 def _route(site: Site, arguments: argparse.Namespace) -> Route:

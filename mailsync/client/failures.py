@@ -1,7 +1,8 @@
 """What a server says no to becomes an exception.
 
 code               exception          meaning
-201, 203, 204      RefusedError       the login, or what it may do
+201, 203           RefusedError       the login
+204                ForbiddenError     what the user may not do
 301                NoScopeError       there is no such scope for this user
 601, 602, 605      StaleError         nothing was recorded: sync, plan again
 604                ReusedError        the batch was recorded before with other contents; carries that outcome
@@ -52,6 +53,10 @@ class NoScopeError(RefusedError):
     """The server has no such scope for this user."""
 
 
+class ForbiddenError(RefusedError):
+    """The user may not do this."""
+
+
 class HungUpError(UnreachableError):
     """The server ended the connection without a word."""
 
@@ -98,5 +103,5 @@ def failed(failure: Failure) -> MailsyncError:
         hint = "on the server's host: mailsync server user password NAME"
         return RefusedError(f"the server refused the login: {text}", hint=hint)
     if code == Code.FORBIDDEN:
-        return RefusedError(f"the server refused: {text}")
+        return ForbiddenError(f"the server refused: {text}")
     return ServerError(code, text, after_ms)

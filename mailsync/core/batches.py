@@ -7,6 +7,7 @@ beside them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mailsync.core.identity import batch_id
@@ -16,6 +17,7 @@ from mailsync.core.plan import Plan, Step
 from mailsync.core.tally import change_of
 
 MOST_OPERATIONS = 10_000  # protocol.md, Limits
+MOST_CHARACTERS = 2**20  # of all values of a batch: at most 4 MiB, which is what one message may have
 
 
 class Cause(NamedTuple):
@@ -43,10 +45,22 @@ def make_batches(plan: Plan, cause: Cause, *, round_: int, first_part: int) -> t
             source=cause.source,
             asof=cause.asof,
             sources=places,
-            operations=operations[start : start + MOST_OPERATIONS],
+            operations=part,
         )
-        for number, start in enumerate(range(0, max(len(operations), 1), MOST_OPERATIONS))
+        for number, part in enumerate(_parts(operations))
     )
+
+
+def _parts(operations: Sequence[Operation]) -> Iterator[tuple[Operation, ...]]:
+    """The operations in parts that fit a message; one without any where there is nothing to do."""
+    start = characters = 0
+    for at, operation in enumerate(operations):
+        size = sum(map(len, operation.values))
+        if at - start == MOST_OPERATIONS or (at > start and characters + size > MOST_CHARACTERS):
+            yield tuple(operations[start:at])
+            start, characters = at, 0
+        characters += size
+    yield tuple(operations[start:])
 
 
 def _grouped(plan: Plan) -> list[list[Step]]:

@@ -47,11 +47,17 @@ VOLUME_FIELDS: tuple[Field, ...] = (
     Field("scratch", Kind.FLAG, 3),
     Field("encrypted", Kind.FLAG, 3),
 )
+# Extended attributes 1 to 200, beside the volume: a report may set them, and no client has a copy of them.
+ATTRIBUTE, LAST_ATTRIBUTE, LONGEST_ATTRIBUTE = "attribute_", 200, 256
+ATTRIBUTE_FIELDS: tuple[Field, ...] = tuple(
+    Field(f"{ATTRIBUTE}{number}", Kind.TEXT, LONGEST_ATTRIBUTE) for number in range(1, LAST_ATTRIBUTE + 1)
+)
+ATTRIBUTE_NAMES: tuple[str, ...] = tuple(field.name for field in ATTRIBUTE_FIELDS)
 KEY_FIELDS = ("customer", "media", "volume")
 FIELD_NAMES: tuple[str, ...] = tuple(field.name for field in VOLUME_FIELDS)
-FIELD_BY_NAME: dict[str, Field] = {field.name: field for field in VOLUME_FIELDS}
+FIELD_BY_NAME: dict[str, Field] = {field.name: field for field in (*VOLUME_FIELDS, *ATTRIBUTE_FIELDS)}
 
-# What a report may set. The places a volume has been seen at and its flags are the server's to keep.
+# What a report may set, attributes last. The places a volume has been seen at and its flags are the server's to keep.
 SYNC_FIELDS: tuple[str, ...] = (
     "description",
     "repository",
@@ -65,6 +71,7 @@ SYNC_FIELDS: tuple[str, ...] = (
     "expiry_date",
     "scratch",
     "encrypted",
+    *ATTRIBUTE_NAMES,
 )
 YES, NO = "yes", "no"
 

@@ -6,6 +6,8 @@ max_share_problems   more than this share of its rows have problems
 max_share_moved      more than `always_allowed` volumes, and more than this share of the scope, would get another
                      target, with what the server applied of other reports of its source within the last day
 
+grants               the server lets the site not write to the scope (found out when it is sent, not here)
+
 The first two are about the report, and stop all of it. The last is about one scope, and stops that alone. What moves
 nothing has no objection to fear from what was moved before (exactly-once.md section 6).
 """
@@ -33,6 +35,9 @@ class Guards(NamedTuple):
     max_share_problems: float = 0.5
     min_rows: int = 1
     always_allowed: int = 0
+
+
+GRANTS = "grants"
 
 
 class Earlier(NamedTuple):

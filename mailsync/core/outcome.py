@@ -71,6 +71,13 @@ class Batch(NamedTuple):
     operations: tuple[Operation, ...]
 
 
+class Carried(NamedTuple):
+    """A volume that went along with the container of an operation: the operation's position, the volume's barcode."""
+
+    position: int
+    barcode: str
+
+
 class Outcome(NamedTuple):
     """What the server recorded for a batch, in the transaction that applied it.
 
@@ -78,7 +85,8 @@ class Outcome(NamedTuple):
     `replayed` is true when this answers a batch that had been recorded before. `overtaken` is true when nothing of it
     was applied, because a newer report of its source had been (exactly-once.md section 3). `ledger` is the hash (32
     bytes) that the scope's ledger ended in right after it, and `entry` how many entries it had: who keeps both is its
-    witness.
+    witness. `carried` are the volumes, of whichever scope, that were moved or confirmed along with a container, by
+    position and barcode.
     """
 
     batch: bytes
@@ -89,3 +97,4 @@ class Outcome(NamedTuple):
     overtaken: bool = False
     entry: int = 0
     ledger: bytes = b""
+    carried: tuple[Carried, ...] = ()

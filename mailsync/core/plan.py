@@ -13,6 +13,7 @@ Every leaf of the decision, per row of the report (`-` = nothing to do):
                                   repository, l     SKIP the move, the other fields go on
                                   ... still there   CANCEL the move that was under way (sets the target back)
                                   ... otherwise     MOVE (sets the *target*)
+    an attribute is said          -                 SET: the snapshot has none, so the server finds out if it differs
     a list says where the volume is (inventory.py has the tables):
     its target, not yet confirmed there             CONFIRM, if the list confirms
     elsewhere, and not where it is to leave         an alert
@@ -32,11 +33,13 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
+from mailsync.core.contents import contents_of
 from mailsync.core.described import with_ids
-from mailsync.core.fields import FIELD_BY_NAME, Kind, same_value
+from mailsync.core.fields import ATTRIBUTE, FIELD_BY_NAME, Field, same_value
 from mailsync.core.inventory import Lists, Watch
 from mailsync.core.model import Count, Origin, Problem, Records, Scope, Snapshot, Value
 
+UNSEEN = "(not known here)"  # what a step believes of an attribute
 # Looking a volume up costs as much as going over this many in passing.
 _FEW = 10
 
@@ -97,7 +100,7 @@ class Plan(NamedTuple):
     """What to do about one scope. `base` is the version of `epoch` it was made against, `listed` the rows it read.
 
     `left_alone` counts the rows that change rules apply to; nothing else is said of them. `alerts` are the first of
-    them, `more_alerts` counts those beyond.
+    them, `more_alerts` counts those beyond. `along` counts the scope's volumes that containers would take along.
     """
 
     scope: Scope
@@ -112,6 +115,7 @@ class Plan(NamedTuple):
     left_alone: tuple[Count, ...] = ()
     notes: tuple[Problem, ...] = ()
     more_alerts: int = 0
+    along: int = 0
 
 
 def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
@@ -121,10 +125,11 @@ def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
     draft = _Draft(records, snapshot.repositories, rules, watch)
     pending: dict[str, int] = dict(zip(records.volumes, range(len(records.volumes)), strict=True))
     # A repository's confirmation and the locks of a volume are read beside the fields the report speaks of.
-    columns = (*records.fields, "flags", "repository", "confirmed_repository", "current_repository")
-    width = len(records.fields)
+    known = [name for name in records.fields if not name.startswith(ATTRIBUTE)]
+    columns = (*known, "flags", "repository", "confirmed_repository", "current_repository")
+    width = len(known)
     unchanged = 0
-    values, idle = records.values, watch.idle
+    values, idle = records.values, watch.idle and width == len(records.fields)
     for row in _rows(snapshot, columns, pending, every=watch.inventories):
         index = pending.pop(row[0], None)
         if index is None:
@@ -150,6 +155,7 @@ def make_plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Plan:
         left_alone=tuple(Count(reason, rows) for reason, rows in sorted(draft.left_alone.items())),
         notes=tuple(watch.notes()),
         more_alerts=watch.more_alerts,
+        along=len(contents_of(records.scope, draft.containers, snapshot).difference(draft.targeted)),
     )
 
 
@@ -177,8 +183,8 @@ def plan_id(digest: str, plans: Iterable[Plan]) -> str:
 
 
 def moved_volumes(plan: Plan) -> int:
-    """How many volumes the plan gives another target: to be moved, to stay after all, or seen there."""
-    return sum(1 for step in plan.steps if step.action in TARGETING)
+    """How many volumes the plan gives another target: to be moved, to stay after all, seen there, or taken along."""
+    return plan.along + sum(1 for step in plan.steps if step.action in TARGETING)
 
 
 class _Held(NamedTuple):
@@ -201,9 +207,14 @@ class _Draft:
         self.steps: list[Step] = []
         self.problems: list[Problem] = []
         self.left_alone: Counter[str] = Counter()
+        self.targeted: set[str] = set()
+        self.containers: set[str] = set()
         self._compare: tuple[Callable[[str, str], bool], ...] = tuple(
-            _comparison(FIELD_BY_NAME[name].kind) for name in records.fields
+            _comparison(FIELD_BY_NAME[name]) for name in records.fields
         )
+        # Attributes come last in the records, and are in no snapshot.
+        known = sum(not name.startswith(ATTRIBUTE) for name in records.fields)
+        self._known, self._unseen = known, (UNSEEN,) * (len(records.fields) - known)
         self._place = records.fields.index("repository") if "repository" in records.fields else -1
 
     def known(self, index: int, row: tuple[str, ...]) -> int:
@@ -212,19 +223,20 @@ class _Draft:
         if not self._repository_exists(index, wanted):
             return 0
         volume, origin = row[0], self.records.origin(index)
-        held = _Held(*row[len(fields) + 1 :])
+        held = _Held(*row[self._known + 1 :])
         seen = self._seen(index, wanted)
         reason = self._left_alone(seen or self._said(wanted), held)
         if reason is not None:
             self.left_alone[reason] += 1
             return 0
         before = len(self.steps)
-        for name, same, now, want in zip(fields, self._compare, row[1:], wanted, strict=False):
+        now_held = (*row[1 : self._known + 1], *self._unseen)
+        for name, same, now, want in zip(fields, self._compare, now_held, wanted, strict=True):
             if want is None or same(now, want) or (name == "repository" and seen):
                 continue
             place = held.current if name == "repository" else ""
             action, reason = self._action(name, held.flags, stays=bool(place) and place == want)
-            self.steps.append(Step(volume, name, action, now, want, reason, origin, place))
+            self._step(Step(volume, name, action, now, want, reason, origin, place), held)
         if seen:
             self._locate(index, volume, seen, held)
         return int(len(self.steps) == before)
@@ -265,6 +277,8 @@ class _Draft:
 
     def _action(self, field: str, flags: str, *, stays: bool) -> tuple[Action, str]:
         """The action a differing field leads to, given the volume's flags (L: locked, l: may not be moved)."""
+        if field.startswith(ATTRIBUTE):
+            return Action.SET, "the server knows if it differs"
         if "L" in flags:
             return Action.SKIP, "the volume is locked"
         if field != "repository":
@@ -298,9 +312,18 @@ class _Draft:
         action, reason = self._action("repository", held.flags, stays=False)
         if action is Action.MOVE:
             action, reason = Action.SEEN, "seen there"
-        self.steps.append(Step(volume, "repository", action, held.target, seen, reason, origin, held.current))
+        self._step(Step(volume, "repository", action, held.target, seen, reason, origin, held.current), held)
         if action is Action.SEEN and listing.confirms:
             self._confirm(volume, held.confirmed, seen, origin)
+
+    def _step(self, step: Step, held: _Held) -> None:
+        """Takes a step; of a container that moves, also that what is in it goes along."""
+        if step.action in TARGETING:
+            self.targeted.add(step.volume)
+            if "B" in held.flags:
+                self.containers.add(step.volume)
+                step = step._replace(reason=f"{step.reason}; what is in it goes along")
+        self.steps.append(step)
 
     def _confirm(self, volume: str, before: str, seen: str, origin: Origin) -> None:
         """A confirmation is carried out after whatever else is asked of its volume."""
@@ -308,8 +331,10 @@ class _Draft:
         self.steps.append(Step(volume, "confirmed_repository", Action.CONFIRM, before, seen, reason, origin))
 
 
-def _comparison(kind: Kind) -> Callable[[str, str], bool]:
-    return lambda now, want: now == want or same_value(kind, now, want)
+def _comparison(field: Field) -> Callable[[str, str], bool]:
+    if field.name.startswith(ATTRIBUTE):
+        return lambda _now, _want: False
+    return lambda now, want: now == want or same_value(field.kind, now, want)
 
 
 def _step_order(step: Step) -> tuple[str, str]:

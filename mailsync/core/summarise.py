@@ -8,10 +8,11 @@ facts give the same summary after a crash and on another host.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from mailsync.core.guard import stopped
+from mailsync.core.guard import GRANTS, stopped
 from mailsync.core.model import Mapped, Origin, Problem, Repository, RepositoryId, Scope
+from mailsync.core.outcome import Change
 from mailsync.core.plan import Action, Step
 from mailsync.core.summary import (
     Addition,
@@ -29,8 +30,17 @@ from mailsync.core.summary import (
 )
 from mailsync.core.tally import Fate, Tally, tally
 
-_REFUSED, _UNANSWERED = "refused: nothing was applied", "not all of it was applied"
+_REFUSED, _REFUSED_LATE = "refused: nothing was applied", "refused: not all of it was applied"
+_UNANSWERED = "not all of it was applied"
+MOST_NAMED = 10  # of what is in a container; all of it is in the list that is attached
+_Along = Mapping[tuple[Scope, str], tuple[str, ...]]
 _NOWHERE = Repository(RepositoryId(""))
+
+
+def named(barcodes: Sequence[str]) -> str:
+    """The first of the barcodes, and how many more there are."""
+    more = len(barcodes) - MOST_NAMED
+    return ", ".join([*barcodes[:MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
 
 
 def summarise(facts: Facts) -> Summary:
@@ -40,6 +50,7 @@ def summarise(facts: Facts) -> Summary:
     states = _states(facts, tallies)
     problems = _problems(facts, tallies)
     done = [(one.scope, one.done) for one in tallies]
+    along = {(one.scope, container): barcodes for one in tallies for container, barcodes in _taken(one, Change.UPDATE)}
     return Summary(
         verdict=_verdict(facts, states, counts, problems),
         route=facts.route,
@@ -49,10 +60,10 @@ def summarise(facts: Facts) -> Summary:
         states=states,
         counts=counts,
         objections=facts.objections,
-        legs=_legs(facts, done, Action.MOVE),
-        cancelled=_legs(facts, done, Action.CANCEL),
-        seen=_legs(facts, done, Action.SEEN),
-        pending=_legs(facts, [(one.scope, one.pending) for one in tallies], Action.MOVE),
+        legs=_legs(facts, done, Action.MOVE, along),
+        cancelled=_legs(facts, done, Action.CANCEL, along),
+        seen=_legs(facts, done, Action.SEEN, along),
+        pending=_legs(facts, [(one.scope, one.pending) for one in tallies], Action.MOVE, {}),
         settings=tuple(setting for one in tallies for setting in _settings(one)),
         additions=tuple(addition for one in tallies for addition in _additions(one)),
         problems=problems,
@@ -108,14 +119,17 @@ def _states(facts: Facts, tallies: Sequence[Tally]) -> tuple[ScopeState, ...]:
     ]
     for one in tallies:
         reason = given_up.get(one.scope) or (_UNANSWERED if one.pending else "")
-        reason = _REFUSED if stopped(facts.objections, one.scope) else reason
+        if stopped(facts.objections, one.scope):
+            reason = _REFUSED_LATE if one.last else _REFUSED
         states.append(ScopeState(one.scope, not reason, reason, one.first, one.last))
     return tuple(sorted(states))
 
 
 def _verdict(facts: Facts, states: Sequence[ScopeState], counts: Counts, problems: Sequence[Problem]) -> Verdict:
     refused = {state.scope for state in states if stopped(facts.objections, state.scope)}
-    if facts.objections and len(refused) == len(states):
+    # That a grant is missing is found out when the scope is sent: others, or parts of it, may be done by then.
+    late = counts.done and any(one.guard == GRANTS for one in facts.objections)
+    if facts.objections and len(refused) == len(states) and not late:
         return Verdict.REFUSED
     if counts.unplanned or not all(state.done or state.scope in refused for state in states):
         return Verdict.FAILED
@@ -141,7 +155,15 @@ def _notes(facts: Facts, tallies: Sequence[Tally]) -> tuple[Problem, ...]:
     for one in tallies:
         told.update(Problem(Origin(), f"{rows} of {one.scope} left alone: {reason}") for reason, rows in one.left_alone)
         told.update(one.notes)
+        told.update(_confirmed_along(one, container, inside) for container, inside in _taken(one, Change.CONFIRM))
     return tuple(sorted(told))
+
+
+def _confirmed_along(told: Tally, container: str, barcodes: Sequence[str]) -> Problem:
+    """The note on a container that was scanned: what is in it was not, and counts as confirmed too."""
+    origins = [step.origin for step in told.done if (step.volume, step.action) == (container, Action.CONFIRM)]
+    text = f"{told.scope}.{container} was confirmed, and with it {len(barcodes)} in it: {named(barcodes)}"
+    return Problem(origins[0] if origins else Origin(), text)
 
 
 def _attachments(facts: Facts) -> tuple[Mapped, ...]:
@@ -152,9 +174,20 @@ def _attachments(facts: Facts) -> tuple[Mapped, ...]:
     )
 
 
-def _legs(facts: Facts, steps_of: Iterable[tuple[Scope, Sequence[Step]]], action: Action) -> tuple[Leg, ...]:
-    """The steps of one action, by scope and by from -> to pair."""
-    return tuple(leg for scope, steps in steps_of for leg in _scope_legs(_context(facts, scope), steps, action))
+def _taken(told: Tally, change: Change) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """The containers of a scope that were moved, or confirmed, each with the barcodes of what went along."""
+    found: dict[str, list[str]] = {}
+    for one in told.along:
+        if one.change is change:
+            found.setdefault(one.container, []).append(one.barcode)
+    return ((container, tuple(barcodes)) for container, barcodes in found.items())
+
+
+def _legs(
+    facts: Facts, steps_of: Iterable[tuple[Scope, Sequence[Step]]], action: Action, along: _Along
+) -> tuple[Leg, ...]:
+    """The steps of one action, by scope and by from -> to pair; of containers with what went along."""
+    return tuple(leg for scope, steps in steps_of for leg in _scope_legs(_context(facts, scope), steps, action, along))
 
 
 def _context(facts: Facts, scope: Scope) -> Context:
@@ -167,7 +200,7 @@ def _context(facts: Facts, scope: Scope) -> Context:
     )
 
 
-def _scope_legs(context: Context, steps: Sequence[Step], action: Action) -> list[Leg]:
+def _scope_legs(context: Context, steps: Sequence[Step], action: Action, along: _Along) -> list[Leg]:
     chosen = [step for step in steps if step.action is action]
     told = _told(context, steps) if chosen else {}
     pairs: dict[tuple[str, str], list[Move]] = {}
@@ -175,7 +208,9 @@ def _scope_legs(context: Context, steps: Sequence[Step], action: Action) -> list
         volume, description, move_date = told.get(step.volume) or Moving(step.volume, "")
         # A move starts where the volume is, which need not be where it was to go until now.
         before = step.current if action is Action.MOVE and step.current else step.before
-        pairs.setdefault((before, step.after), []).append(Move(volume, description, str(step.origin), move_date))
+        inside = along.get((context.scope, step.volume), ())
+        move = Move(volume, description, str(step.origin), move_date, inside)
+        pairs.setdefault((before, step.after), []).append(move)
     places: dict[str, Repository] = {one.id: one for one in context.repositories}
     legs = []
     for before, after in sorted(pairs):

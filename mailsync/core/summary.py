@@ -20,7 +20,7 @@ from typing import NamedTuple
 from mailsync.core.guard import Objection
 from mailsync.core.merge import Merged
 from mailsync.core.model import Mapped, Problem, Repository, Scope, Snapshot
-from mailsync.core.outcome import RowResult
+from mailsync.core.outcome import Change, RowResult
 from mailsync.core.plan import TARGETING, Plan, moved_volumes
 
 
@@ -35,12 +35,21 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
+class Along(NamedTuple):
+    """A volume that was moved or confirmed along with a container of the scope: the container, its own barcode."""
+
+    container: str
+    change: Change
+    barcode: str
+
+
 class Applied(NamedTuple):
     """A plan and what became of it: one round of a scope.
 
     `results` are (volume, result) in the order of the operations, as far as the server has answered; of a volume with
     two operations, the confirmation is the second. `first` and `last` are the versions the changes were given, 0 when
     there were none. `entry` and `ledger` are where the scope's ledger stood after the last of them (outcome.Outcome).
+    `along` are the volumes that containers took along, of whichever scope.
     """
 
     plan: Plan
@@ -49,6 +58,7 @@ class Applied(NamedTuple):
     last: int
     entry: int = 0
     ledger: bytes = b""
+    along: tuple[Along, ...] = ()
 
 
 class Unfinished(NamedTuple):
@@ -99,13 +109,15 @@ class Facts(NamedTuple):
 class Move(NamedTuple):
     """One volume on its way: what a courier ticks off. `origin` is the row of the report that asked for it.
 
-    `move_date` is the day it is due, `YYYY-MM-DD`, or empty.
+    `move_date` is the day it is due, `YYYY-MM-DD`, or empty. `along` are the barcodes of what is in it, if it is a
+    container: it is one piece to carry, and these go with it.
     """
 
     volume: str
     description: str
     origin: str
     move_date: str = ""
+    along: tuple[str, ...] = ()
 
 
 class Leg(NamedTuple):

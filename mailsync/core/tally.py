@@ -22,7 +22,7 @@ from typing import NamedTuple
 from mailsync.core.model import Count, Problem, Scope
 from mailsync.core.outcome import Change, Result, RowResult
 from mailsync.core.plan import Action, Plan, Step
-from mailsync.core.summary import Applied
+from mailsync.core.summary import Along, Applied
 
 _CHANGES = {
     Action.ADD: Change.CREATE,
@@ -83,7 +83,7 @@ class Tally(NamedTuple):
     """What became of one scope: the steps done and pending, its problems, and how its rows are counted.
 
     `listed` counts the rows of the report but for those that were left alone; `planned` those without a problem, each
-    of which has a fate or is unchanged.
+    of which has a fate or is unchanged. `along` are the volumes that containers took along.
     """
 
     scope: Scope
@@ -99,6 +99,7 @@ class Tally(NamedTuple):
     last: int
     notes: tuple[Problem, ...] = ()
     more_alerts: int = 0
+    along: tuple[Along, ...] = ()
 
 
 def change_of(step: Step) -> Change | None:
@@ -137,6 +138,8 @@ def tally(rounds: Sequence[Applied]) -> Tally:
         fates[step.volume] = Fate.MISSING if step.action is Action.ADD else Fate.PENDING
     for step in done.values():
         fates[step.volume] = min(fates.get(step.volume, Fate.MISSING), _FATES[step.action])
+    # A plan that is given up after some of its parts were answered stands again, whole, as the last round.
+    pending = tuple(step for step in pending if done.get((step.volume, step.field)) != step)
     applied = [one for one in rounds if one.last]
     listed = last.listed - sum(count.rows for count in last.left_alone)
     planned = max(len(fates), listed - len(last.problems))
@@ -154,6 +157,7 @@ def tally(rounds: Sequence[Applied]) -> Tally:
         last=max((one.last for one in applied), default=0),
         notes=last.notes,
         more_alerts=last.more_alerts,
+        along=tuple(sorted({along for one in rounds for along in one.along})),
     )
 
 

@@ -9,26 +9,28 @@ outcome                        kept
 601, 602, 605 (stale)          nothing was recorded: the chapter is dropped, and the same round planned again
 606 (overtaken)                a newer report of this source was applied: the run ends here (OvertakenError)
 604: the id was used before     its effects stand, what they were is not known here: the next round plans what is left
+204, 301 (no grant any more)   the scope is refused, and told; the other scopes go on
 none                           75; the next attempt goes on here
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from mailsync.client.failures import NoScopeError, ReusedError, StaleError
+from mailsync.client.failures import ForbiddenError, NoScopeError, ReusedError, StaleError
 from mailsync.client.journal import Chapter, Journal, KeptBatch
 from mailsync.config.route import Route
 from mailsync.core.batches import Cause, make_batches
-from mailsync.core.errors import TemporaryError
-from mailsync.core.guard import Earlier, objections, stopped
+from mailsync.core.errors import RefusedError, TemporaryError
+from mailsync.core.guard import GRANTS, Earlier, Objection, objections, stopped
 from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
 from mailsync.core.merge import Merged, merge
 from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot, parse_scope
-from mailsync.core.outcome import Outcome, Result
+from mailsync.core.outcome import Change, Outcome, Result
 from mailsync.core.plan import Plan, PlanRules, make_plan, moved_volumes, plan_id
-from mailsync.core.summary import Applied, Context, Facts, Unfinished, context
+from mailsync.core.summary import Along, Applied, Context, Facts, Unfinished, context
 from mailsync.core.tally import operations_of
 from mailsync.flow.lost import Watched, Witness
 from mailsync.flow.masked import masked_context, masked_facts, masked_plan
@@ -85,11 +87,15 @@ class Job(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A planned scope as it is journalled; `objection` says why none of it is sent, after the first round."""
+    """A planned scope as it is journalled; `objection` says why none of it is sent, after the first round.
+
+    `forbidden` is what the server said, where it was the server that refused it.
+    """
 
     plan: Plan
     context: Context
     objection: str = ""
+    forbidden: str = ""
 
 
 class Decision(NamedTuple):
@@ -146,16 +152,24 @@ def facts_of(journal: Journal, run: RunId, unfinished: str = "") -> Facts:
     rounds = []
     contexts: list[Context] = []
     left: list[Unfinished] = []
+    refused: list[Objection] = []
     outcomes = journal.outcomes(run)
     for chapter in journal.chapters(run):
         decided = from_json(Decided, chapter.plan)
         answers = outcomes.get(chapter.chapter, [])
         rounds.append(_applied(decided.plan, [from_json(Outcome, one) for one in answers if one is not None]))
         contexts.append(decided.context)
+        if decided.forbidden:
+            refused.append(Objection(GRANTS, decided.forbidden, decided.plan.scope))
         reason = decided.objection or (unfinished if None in answers else "")
         left = [one for one in left if one.scope != decided.plan.scope]
         left += [Unfinished(decided.plan.scope, reason)] if reason else []
-    return facts._replace(rounds=tuple(rounds), contexts=tuple(contexts), unfinished=tuple(left))
+    return facts._replace(
+        rounds=tuple(rounds),
+        contexts=tuple(contexts),
+        unfinished=tuple(left),
+        objections=(*facts.objections, *refused),
+    )
 
 
 class _Course:
@@ -189,12 +203,16 @@ class _Course:
         chapters = {chapter.chapter: chapter for chapter in self._journal.chapters(self._job.run)}
         stale: list[Chapter] = []
         reused: list[Chapter] = []
+        refused: list[Chapter] = []
         for batch in self._journal.unanswered(self._job.run):
             chapter = chapters[batch.chapter]
-            if chapter in stale or chapter in reused:
+            if chapter in stale or chapter in reused or chapter in refused:
                 continue
             try:
                 outcome = self._server.apply(batch.body)
+            except (ForbiddenError, NoScopeError) as error:
+                self._refuse(chapter, error)
+                refused.append(chapter)
             except ReusedError:
                 # The stored outcome is of other operations than ours: laid beside them it would tell lies.
                 reused.append(chapter)
@@ -219,7 +237,11 @@ class _Course:
         scope = parse_scope(chapter.scope)
         assert scope is not None
         records, report = self._records(scope)
-        decided = _plan(records, self._server.refresh(scope), report.rules(scope))
+        try:
+            decided = _plan(records, self._server.refresh(scope), report.rules(scope))
+        except NoScopeError as error:
+            self._refuse(chapter, error)
+            return
         # An epoch that changed may have brought back last month's store: the guards see every plan.
         run = self._job.run
         chapters = self._journal.chapters(run)
@@ -245,6 +267,21 @@ class _Course:
         batches = () if found else _requests(self._job, report, decided.plan, (number, round_, part))
         added = Chapter(number, round_, chapter.scope, to_json(decided), dropped=False)
         self._journal.extend(run, (added,), batches, dropping=chapter.chapter if dropping else None)
+
+    def _refuse(self, chapter: Chapter, error: RefusedError) -> None:
+        """Notes that the server takes nothing of a scope from this user, while it takes other things.
+
+        Raises RefusedError where it takes nothing at all, as of a revoked user: that is no matter of this mail.
+        """
+        scope = parse_scope(chapter.scope)
+        assert scope is not None
+        with suppress(NoScopeError):
+            self._server.refresh(scope)
+        decided = from_json(Decided, chapter.plan)._replace(forbidden=f"{scope} is not this site's to write: {error}")
+        added = Chapter(
+            len(self._journal.chapters(self._job.run)), chapter.round, chapter.scope, to_json(decided), dropped=False
+        )
+        self._journal.extend(self._job.run, (added,), (), dropping=chapter.chapter)
 
     def _records(self, scope: Scope) -> tuple[Records, Report]:
         if self._report is None:
@@ -291,11 +328,22 @@ def _has_conflict(outcome: str | None) -> bool:
 
 def _applied(plan: Plan, outcomes: list[Outcome]) -> Applied:
     results = [row for one in outcomes for row in one.results]
-    volumes = [volume for volume, _ in operations_of(plan)]
+    operations = operations_of(plan)
+    volumes = [volume for volume, _ in operations]
     changed = [one for one in outcomes if any(row.result is Result.OK for row in one.results)]
     first, last = (changed[0].first, changed[-1].last) if changed else (0, 0)
     seen = max(((one.entry, one.ledger) for one in outcomes), default=(0, b""))
-    return Applied(plan, tuple(zip(volumes, results, strict=False)), first, last, *seen)
+    return Applied(plan, tuple(zip(volumes, results, strict=False)), first, last, *seen, _along(operations, outcomes))
+
+
+def _along(operations: Sequence[tuple[str, Change]], outcomes: Iterable[Outcome]) -> tuple[Along, ...]:
+    """What containers took along; an outcome counts its operations from 0, and they follow each other."""
+    found = []
+    before = 0
+    for one in outcomes:
+        found += [Along(*operations[before + carried.position], carried.barcode) for carried in one.carried]
+        before += len(one.results)
+    return tuple(found)
 
 
 class _NoSuchScope(NamedTuple):

@@ -21,7 +21,8 @@ COLUMNS = ("scope", "volume", "from", "to", "action", "state", "description", "m
 def moves_csv(summary: Summary) -> bytes:
     """Every move done or pending, cancelled, or overtaken by where a volume was seen.
 
-    UTF-8 CSV with captions and CRLF line ends (RFC 4180); `from` and `to` are those of `summary.Leg`.
+    UTF-8 CSV with captions and CRLF line ends (RFC 4180); `from` and `to` are those of `summary.Leg`. Behind a
+    container stands what went along with it.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -37,6 +38,11 @@ def moves_csv(summary: Summary) -> bytes:
             for move in leg.moves:
                 row = (leg.scope, move.volume, leg.before, leg.after, which, state, move.description, move.move_date)
                 writer.writerow([neutral(cell) for cell in (*row, move.origin)])
+                # What is in a container goes along: from wherever it was, which need not be where the container was.
+                for barcode in move.along:
+                    scope, _, volume = barcode.rpartition(".")
+                    inside = (scope, volume, "", leg.after, f"in {leg.scope}.{move.volume}", state, "", "")
+                    writer.writerow([neutral(cell) for cell in (*inside, move.origin)])
     return text.getvalue().encode("utf-8", "replace")
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from mailsync.core.model import Count, Mapped, Problem
+from mailsync.core.summarise import MOST_NAMED, named
 from mailsync.core.summary import Leg, Move, Setting, Summary, Verdict
 from mailsync.core.tally import NOWHERE
 from mailsync.mail.shown import one_line, plural
@@ -65,15 +66,29 @@ class Findings(NamedTuple):
         return self.total - len(self.items)
 
 
+class Listed(NamedTuple):
+    """A move of summary.Move; `inside` says what is in a container and goes along, empty where nothing does."""
+
+    volume: str
+    description: str
+    origin: str
+    move_date: str
+    inside: str
+
+
 class Route(NamedTuple):
-    """A from -> to pair as in summary.Leg: `action` is `Send`, `Bring back` or `Move`; the first moves are listed."""
+    """A from -> to pair as in summary.Leg: `action` is `Send`, `Bring back` or `Move`; the first moves are listed.
+
+    `total` counts the pieces to carry: a container is one. `along` counts the volumes in containers.
+    """
 
     scope: str
     action: str
     start: str
     end: str
-    moves: tuple[Move, ...]
+    moves: tuple[Listed, ...]
     total: int
+    along: int = 0
 
     @property
     def more(self) -> int:
@@ -196,7 +211,7 @@ def view_of(summary: Summary, facts: ReplyFacts) -> View:
         ),
         received=_time(facts.received),
         answered=_time(facts.answered),
-        csv=max(map(moves_in, (summary.legs, summary.cancelled, summary.seen, summary.pending))) > MAX_MOVES,
+        csv=_has_csv(summary),
     )
 
 
@@ -255,14 +270,32 @@ def _routes(legs: Iterable[Leg]) -> tuple[Route, ...]:
     routes = []
     for leg in islice(legs, MAX_MOVES):
         moves = tuple(
-            Move(one_line(move.volume), one_line(move.description), one_line(move.origin), one_line(move.move_date))
+            Listed(
+                one_line(move.volume),
+                one_line(move.description),
+                one_line(move.origin),
+                one_line(move.move_date),
+                _inside(move),
+            )
             for move in leg.moves[:room]
         )
         room -= len(moves)
         action = (leg.direction or "move").capitalize()
         start, end = _place(leg.before, leg.before_name), _place(leg.after, leg.after_name)
-        routes.append(Route(leg.scope, action, start, end, moves, len(leg.moves)))
+        along = sum(len(move.along) for move in leg.moves)
+        routes.append(Route(leg.scope, action, start, end, moves, len(leg.moves), along))
     return tuple(routes)
+
+
+def _inside(move: Move) -> str:
+    return one_line(f"with {plural(len(move.along), 'volume')} in it: {named(move.along)}") if move.along else ""
+
+
+def _has_csv(summary: Summary) -> bool:
+    """True when the reply cannot list all that moves."""
+    lists = (summary.legs, summary.cancelled, summary.seen, summary.pending)
+    inside = (len(move.along) for legs in lists for leg in legs for move in leg.moves)
+    return max(map(moves_in, lists)) > MAX_MOVES or max(inside, default=0) > MOST_NAMED
 
 
 def _place(repository: str, name: str) -> str:

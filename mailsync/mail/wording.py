@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailsync.core.guard import Objection
+from mailsync.core.guard import GRANTS, Objection
 from mailsync.core.summary import Leg, Summary, Verdict, changed
 from mailsync.mail.shown import one_line, plural, shortened
 
@@ -143,12 +143,20 @@ def _advice_nothing_read(summary: Summary) -> list[str]:
 
 
 def _advice_refused(summary: Summary) -> list[str]:
-    limits = " and ".join(dict.fromkeys(_other_limit(one) for one in summary.objections))
-    place = f"in the guards of route {one_line(summary.route)} in mailsync.yaml"
-    return [
-        "If the report is wrong: correct it and send it again, as a new mail.",
-        f"If it is right: {limits} {place}, and send the report again, as a new mail.",
-    ]
+    guards = [one for one in summary.objections if one.guard != GRANTS]
+    said = ["If the report is wrong: correct it and send it again, as a new mail."]
+    if guards:
+        limits = " and ".join(dict.fromkeys(_other_limit(one) for one in guards))
+        place = f"in the guards of route {one_line(summary.route)} in mailsync.yaml"
+        said.append(f"If it is right: {limits} {place}, and send the report again, as a new mail.")
+    customers = sorted({one.scope.customer for one in summary.objections if one.guard == GRANTS and one.scope})
+    if customers:
+        filters = f"'{','.join(customers)}:write'"
+        said.append(
+            f"If it is right: have it granted on the server (mailsync server grant add USER {filters}), and send the "
+            "report again, as a new mail."
+        )
+    return said
 
 
 def _other_limit(objection: Objection) -> str:

@@ -29,14 +29,23 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES, NO, SYNC_FIELDS, YES, Field, Kind, same_value
+from mailsync.core.fields import (
+    ATTRIBUTE,
+    FIELD_BY_NAME,
+    FIELD_NAMES,
+    LAST_ATTRIBUTE,
+    NO,
+    SYNC_FIELDS,
+    YES,
+    Field,
+    Kind,
+    same_value,
+)
 from mailsync.core.model import VOLUME, Scope, Volume, parse_scope
 from mailsync.core.outcome import Change, Operation, Result, RowResult
 from mailsync.server.access import matches
 
 LOCKED, UNMOVABLE, MOVING, WARNING, DATED, CONTAINER = "L", "l", "M", "W", "D", "B"
-ATTRIBUTE, LAST_ATTRIBUTE = "attribute_", 200  # attribute 0 is the description
-LONGEST_ATTRIBUTE = 256
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z", re.ASCII)
@@ -121,9 +130,7 @@ def parse_barcode(text: str) -> Barcode | None:
 
 def field_named(name: str) -> Field | None:
     """The field of a volume, or its attribute `attribute_1` to `attribute_200`; None for another name."""
-    if not name.startswith(ATTRIBUTE):
-        return FIELD_BY_NAME.get(name)
-    return Field(name, Kind.TEXT, LONGEST_ATTRIBUTE) if attribute_number(name) else None
+    return FIELD_BY_NAME.get(name)
 
 
 def attribute_number(name: str) -> int:

@@ -38,7 +38,7 @@ from mailsync.server.sql_contents import RefusedRowError, concerns_containers, f
 from mailsync.server.sql_draft import Drafts, MoreScopesError, ScopeDraft, Touched
 from mailsync.server.sql_grants import require_read
 from mailsync.server.sql_places import known_clusters
-from mailsync.server.sql_record import Request, read_outcome, record_batch, record_changes
+from mailsync.server.sql_record import Request, find_carried, read_outcome, record_batch, record_changes
 from mailsync.server.sql_scope import Standpoint, find_tombstones, lock_scope, set_version, write_volumes
 from mailsync.server.store import RequestError
 from mailsync.wire import limits
@@ -76,6 +76,8 @@ def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope
     written = [(draft, _write(connection, draft, request, number)) for draft in drafts.touched()]
     record_changes(connection, number, written)
     outcome = _witnessed(connection, at, request, outcome, number)
+    if drafts.carried:
+        outcome = outcome._replace(carried=find_carried(connection, number, batch))
     for draft, _ in written:
         if draft.at.number != at.number:
             _note_contents(connection, draft, request, number)
@@ -227,16 +229,18 @@ def _check_grant(connection: Connection, request: Request) -> Rights:
 
 def _find_outcome(connection: Connection, at: Standpoint, request: Request) -> Outcome | None:
     name = request.batch.id
-    query = "SELECT request_hash, overtaken, first, last, results, texts FROM batches WHERE media = ? AND id = ?"
+    query = (
+        "SELECT request_hash, overtaken, first, last, results, texts, number FROM batches WHERE media = ? AND id = ?"
+    )
     row = connection.execute(query, (at.number, name)).fetchone()
     if row is None:
         return None
-    outcome = read_outcome(name, *row[2:])._replace(overtaken=bool(row[1]))
+    outcome = read_outcome(name, *row[2:6])._replace(overtaken=bool(row[1]))
     if row[0] != request.hash:
         text = f"apply: batch {name.hex()} was recorded with another content"
         head = find_head_of(connection, at, name)
         raise RequestError(Code.BATCH_ID_REUSED, text, outcome=outcome._replace(entry=head.seq, ledger=head.hash))
-    return outcome
+    return outcome._replace(carried=find_carried(connection, row[6], request.batch))
 
 
 def _check_epoch(at: Standpoint, batch: Batch) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.fields import ATTRIBUTE, FIELD_NAMES
 from mailsync.core.model import Volume
 from mailsync.core.outcome import Change, Operation, Result, RowResult
 from mailsync.server.database import Connection, Database
-from mailsync.server.rules import ATTRIBUTE, Terms, attribute_number, field_named, lock_fault, value_fault
+from mailsync.server.rules import Terms, attribute_number, field_named, lock_fault, value_fault
 
 _SELECT = "SELECT volume, number, value FROM attributes WHERE media = ? AND volume"
 _FIELDS = ", ".join(f"v.{name}" for name in FIELD_NAMES)

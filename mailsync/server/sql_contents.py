@@ -22,9 +22,10 @@ from mailsync.server.access import Access
 from mailsync.server.rules import CONTAINER, Barcode, Standing, change_volume, parse_barcode, settled_flags
 from mailsync.server.sql_draft import Drafts, MoreScopesError, ScopeDraft, Touched
 from mailsync.server.sql_scope import has_scope
+from mailsync.wire import limits
 
 MOST_DEEP = 4
-MOST_CARRIED = 10_000  # volumes that one batch moves by moving containers
+MOST_CARRIED = limits.CARRIED
 _CONTENTS = """
     SELECT m.customer, m.id, v.volume, v.flags FROM volumes AS v JOIN media AS m ON m.number = v.media
     WHERE v.container = ? AND v.container <> '' ORDER BY m.customer, m.id, v.volume LIMIT ?

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import Volume
-from mailsync.core.outcome import Batch, Outcome, Result, RowResult
+from mailsync.core.outcome import Batch, Carried, Outcome, Result, RowResult
 from mailsync.server.database import Connection
 from mailsync.server.sql_draft import ScopeDraft
 from mailsync.server.sql_scope import Standpoint
@@ -37,6 +37,21 @@ def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -
         for position, digit in enumerate(digits)
     )
     return Outcome(batch, first, last, results)
+
+
+def find_carried(connection: Connection, number: int, batch: Batch) -> tuple[Carried, ...]:
+    """What a recorded batch moved or confirmed along with the volumes it names, by position and barcode."""
+    query = (
+        "SELECT DISTINCT c.position, m.customer, m.id, c.volume "
+        "FROM changes AS c JOIN media AS m ON m.number = c.media "
+        "WHERE c.batch = ? AND c.field IN ('repository', 'current_repository', 'confirmed_repository')"
+    )
+    scope, operations = str(batch.scope), batch.operations
+    return tuple(
+        Carried(position, f"{customer}.{media}.{volume}")
+        for position, customer, media, volume in sorted(connection.execute(query, (number,)).fetchall())
+        if volume != operations[position].volume or f"{customer}.{media}" != scope
+    )
 
 
 def record_batch(connection: Connection, at: Standpoint, request: Request, outcome: Outcome, *, moved: int = 0) -> int:

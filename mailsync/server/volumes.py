@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from mailsync.core.fields import FIELD_NAMES, KEY_FIELDS
+from mailsync.core.fields import ATTRIBUTE, FIELD_NAMES, KEY_FIELDS, LAST_ATTRIBUTE
 from mailsync.core.model import VOLUME, Scope, Volume, parse_scope
-from mailsync.server.rules import ATTRIBUTE, LAST_ATTRIBUTE, attribute_number, field_named, value_fault
+from mailsync.server.rules import attribute_number, field_named, value_fault
 from mailsync.server.store import LoadFault, LoadRow
 
 HEADER = (*KEY_FIELDS, *FIELD_NAMES)

@@ -5,6 +5,7 @@
     group      u8 change | u8 fields | field number each | table: 0 volume, 1 source, 2 row, 3 line, 16.. the values
     order      table of as many rows as operations: 0 the group of each; it is empty when there is one group or none
     APPLY_OK   u8 1 | batch 16 | u64 first | u64 last | u8 replayed | u64 entry | ledger 32 | table: 0 result, 1 text
+               | table of what went along: 0 operation, 1 barcode
 
 Operations with the same change and fields are one group, so that a hundred moves are a column of volumes, a column of
 repositories and the rows that ask for them. The same batch is always the same bytes: the request hash covers them.
@@ -15,8 +16,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from mailsync.core.fields import FIELD_NAMES
-from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
+from mailsync.core.fields import ATTRIBUTE_NAMES, FIELD_NAMES
+from mailsync.core.outcome import Batch, Carried, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire import limits
 from mailsync.wire.columns import Table, check_texts, encode_relative, encode_table, read_table
 from mailsync.wire.encodings import Column, check_numbers, encode_numbers, encode_texts
@@ -28,7 +29,13 @@ from mailsync.wire.reader import Reader, encode_number, encode_text, read_scope
 _FIRST_VALUE = 16
 _LEDGER_BYTES = 32
 _FORM_OF = {FIELD_NAMES[column - 1]: form for column, form in FORMS.items()}
-_NUMBER_OF = {name: number for number, name in enumerate(FIELD_NAMES)}
+# Field n of a volume is number n; attribute 1 to 200 is number 56 to 255, so that volumes may get more fields.
+_FIRST_ATTRIBUTE = 56
+_NAME_OF = {
+    **dict(enumerate(FIELD_NAMES)),
+    **dict(enumerate(ATTRIBUTE_NAMES, _FIRST_ATTRIBUTE)),
+}
+_NUMBER_OF = {name: number for number, name in _NAME_OF.items()}
 _SIZES = (16, 32, 32, 16)
 Group = tuple[Change, tuple[str, ...]]
 
@@ -100,6 +107,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
             encode_number(outcome.entry),
             outcome.ledger,
             encode_table(len(outcome.results), {0: results, 1: texts}),
+            _encode_carried(outcome.carried),
         )
     )
 
@@ -112,6 +120,7 @@ def decode_outcome(body: bytes) -> Outcome:
     batch, first, last = reader.take(16), reader.number(), reader.number()
     replayed, entry, ledger = reader.byte(), reader.number(), reader.take(_LEDGER_BYTES)
     table = read_table(reader, limits.BATCH_OPERATIONS)
+    carried = _decode_carried(reader, table.rows)
     reader.finish()
     try:
         results = [Result(number) for number in table.integers(0)]
@@ -120,7 +129,7 @@ def decode_outcome(body: bytes) -> Outcome:
     if replayed > 1:
         raise RemoteProtocolError("an outcome is replayed, or it is not")
     said = tuple(map(RowResult, results, _texts(table, 1)))
-    return Outcome(batch, first, last, said, bool(replayed), entry=entry, ledger=ledger)
+    return Outcome(batch, first, last, said, bool(replayed), entry=entry, ledger=ledger, carried=carried)
 
 
 def _check(batch: Batch) -> None:
@@ -148,6 +157,25 @@ def _encode_sources(sources: Sequence[tuple[str, str]]) -> bytes:
 def _decode_sources(reader: Reader) -> tuple[tuple[str, str], ...]:
     table = read_table(reader, limits.BATCH_SOURCES)
     return tuple(zip(_texts(table, 0), _texts(table, 1), strict=True))
+
+
+def _encode_carried(carried: Sequence[Carried]) -> bytes:
+    if len(carried) > limits.CARRIED:
+        raise LocalProtocolError(f"one batch takes at most {limits.CARRIED} volumes along")
+    if not carried:
+        return encode_table(0, {})
+    positions, barcodes = [one.position for one in carried], [one.barcode for one in carried]
+    return encode_table(len(carried), {0: encode_numbers(positions), 1: encode_texts(barcodes)})
+
+
+def _decode_carried(reader: Reader, operations: int) -> tuple[Carried, ...]:
+    table = read_table(reader, limits.CARRIED)
+    if not table.rows:
+        return ()
+    positions = table.integers(0)
+    if max(positions) >= operations:
+        raise RemoteProtocolError("what went along went with none of the operations")
+    return tuple(map(Carried, positions, table.texts(1)))
 
 
 def _encode_group(group: Group, operations: Sequence[Operation]) -> bytes:
@@ -188,9 +216,9 @@ def _decode_head(reader: Reader) -> Group:
     numbers = reader.take(count)
     if number not in list(Change):
         raise RemoteProtocolError(f"change {number} is not one of this version")
-    if len(set(numbers)) != count or any(one >= len(FIELD_NAMES) for one in numbers):
+    if len(set(numbers)) != count or any(one not in _NAME_OF for one in numbers):
         raise RemoteProtocolError("fields of a group are unknown or repeated")
-    return Change(number), tuple(FIELD_NAMES[one] for one in numbers)
+    return Change(number), tuple(_NAME_OF[one] for one in numbers)
 
 
 def _in_order(reader: Reader, groups: Sequence[Sequence[Operation]]) -> tuple[Operation, ...]:

@@ -14,6 +14,7 @@ DEFAULT_PAGE_ROWS = 4096
 PAGES = 4  # of one SYNC; asking again is the back-pressure
 BATCH_OPERATIONS = 10_000
 BATCH_SOURCES = 10_000
+CARRIED = 10_000  # volumes that one batch takes along in containers
 REPOSITORIES = 8192
 SCOPES = 8192  # of one SCOPES_OK
 RUN_BATCHES = 10_000  # of one RUN_OK

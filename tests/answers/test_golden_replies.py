@@ -12,10 +12,10 @@ import pytest
 from mailsync.core.guard import Objection
 from mailsync.core.merge import Merged
 from mailsync.core.model import Count, Mapped, Origin, Problem, Repository, Scope
-from mailsync.core.outcome import Result, RowResult
+from mailsync.core.outcome import Change, Result, RowResult
 from mailsync.core.plan import Action, Plan, Step
 from mailsync.core.summarise import summarise
-from mailsync.core.summary import Applied, Context, Facts, Moving, Unfinished
+from mailsync.core.summary import Along, Applied, Context, Facts, Moving, Unfinished
 from mailsync.core.tally import foreseen
 from mailsync.mail.render import environment, render
 from mailsync.mail.reply import Envelope, OriginalMail, build_reply
@@ -147,6 +147,21 @@ def case_elsewhere():
     return facts(foreseen(plan(steps, alerts=[alert]))._replace(first=42, last=45))
 
 
+def case_containers():
+    """A box that is sent with what is in it, another that was scanned, and a scope that may not be written."""
+    steps = [
+        move(1),
+        move(2),
+        Step("000003L5", "confirmed_repository", Action.CONFIRM, "LIBR", "OFFS", "listed there", at(4)),
+    ]
+    inside = [Along("000001L5", Change.UPDATE, f"DE01.LTO.B{number:05d}") for number in range(1, 24)]
+    inside += [Along("000003L5", Change.CONFIRM, f"US01.LTO.C{number:05d}") for number in (1, 2)]
+    done = foreseen(plan(steps))._replace(first=42, last=69, along=tuple(inside))
+    disk = Applied(plan([move(9)], scope=DISK, listed=1), (), 0, 0)
+    objection = Objection("grants", f"{DISK} is not this site's to write: apply: filter may not write to {DISK}", DISK)
+    return facts(done, disk, objections=(objection,), mapped=(mapped(read=107),))
+
+
 def case_nothing_read():
     fault = Problem(
         Origin("", "nightly.csv", "", 0, 1),
@@ -183,7 +198,7 @@ def case_many_moves():
 CASES = {name.removeprefix("case_"): made for name, made in sorted(globals().items()) if name.startswith("case_")}
 REPLIES = [(name, "operator") for name in CASES] + [
     (name, template)
-    for name in ("done", "elsewhere", "refused", "hostile", "forty_moves")
+    for name in ("done", "containers", "elsewhere", "refused", "hostile", "forty_moves")
     for template in ("courier", "auditor")
 ]
 

@@ -8,6 +8,7 @@
     python -m tests.bench --scale         a scope of up to --rows volumes, on SQLite and on PostgreSQL, and nothing else
     python -m tests.bench --network       every fault at every byte of a short conversation: some minutes, nothing else
     python -m tests.bench --long-link     a mail over 200 ms each way beside its round trips, and nothing else
+    python -m tests.bench --model 10000   so many random histories (tests/support/histories.py), and nothing else
     python -m tests.bench --learn         what `definitions learn` finds in the catalogue's samples, and nothing else
 
 Floors: bare = the interpreter and nothing; import = the interpreter with mailparser, cryptography (AESGCM, X25519),
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from bench_kills import kill_both, kill_loop
 from bench_learn import bench_learn
+from bench_model import bench_model
 from bench_network import bad_network, long_link
 from bench_parts import extracts, install, small_mails, start_up
 from bench_scale import bench_scale
@@ -48,9 +50,13 @@ def main() -> None:
     parser.add_argument("--learn", action="store_true", help="the score of definitions learn only")
     parser.add_argument("--network", action="store_true", help="the bad network only")
     parser.add_argument("--long-link", action="store_true", help="the long link only")
+    parser.add_argument("--model", type=int, metavar="N", help="N random histories, and each broken rule, only")
     arguments = parser.parse_args()
     if arguments.network or arguments.long_link:
         (bad_network if arguments.network else long_link)()
+        return
+    if arguments.model:
+        bench_model(arguments.model)
         return
     if arguments.learn:
         bench_learn()

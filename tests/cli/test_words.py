@@ -32,7 +32,6 @@ def said(made, capsys):
     [
         (["-S", "me:-secret@vault1:5000"], "server.address, server.key and server.login in mailsync.yaml"),
         (["-Sme:-secret@vault1:5000"], "server.address, server.key and server.login in mailsync.yaml"),
-        (["-A", "3"], "the definition's fields say which column is which"),
         (["-a", "--definition", "nightly-csv"], "add_unknown: true in the route"),
         (["--command", "secret"], "pipe it: COMMAND | mailsync push --definition NAME"),
         (["--odbc", "secret"], "export to a file: mailsync push --definition NAME FILE"),

@@ -9,9 +9,10 @@ import hashlib
 import random
 from itertools import pairwise
 
+from mailsync.core.batches import Cause, make_batches
 from mailsync.core.identity import batch_id, run_id
-from mailsync.core.model import Scope, Volume
-from mailsync.core.plan import PlanRules, make_plan, plan_id
+from mailsync.core.model import Origin, Scope, Volume
+from mailsync.core.plan import Action, Plan, PlanRules, Step, make_plan, plan_id
 
 LTO, OLD = Scope("US01", "LTO"), Scope("US0", "1LTO")
 ONE = "000001L5"
@@ -118,3 +119,22 @@ def test_going_back_and_forth_is_work_each_time_though_the_plans_have_the_same_n
     assert len(set(batches)) == 3
     # The rule this replaces, nothing twice by content, would have swallowed the third.
     assert len(server.effects) == 3
+
+
+def test_a_plan_is_cut_where_a_message_would_be_full(monkeypatch):
+    steps = tuple(
+        Step(f"A{number:05d}", "description", Action.SET, "", "x" * 256, "differs", Origin("m", "a.csv", "", 1, 1))
+        for number in range(9)
+    )
+    plan = Plan(Scope("US01", "LTO"), bytes(16), 1, 9, 9, 0, steps, (), ())
+    cause = Cause(bytes(32), bytes(32), "", 1)
+    monkeypatch.setattr("mailsync.core.batches.MOST_CHARACTERS", 1024)
+    parts = make_batches(plan, cause, round_=0, first_part=0)
+    assert [len(part.operations) for part in parts] == [4, 4, 1]
+    assert [one.volume for part in parts for one in part.operations] == [step.volume for step in steps]
+    assert len({part.id for part in parts}) == 3
+    monkeypatch.setattr("mailsync.core.batches.MOST_CHARACTERS", 1)
+    assert [len(part.operations) for part in make_batches(plan, cause, round_=0, first_part=0)] == [1] * 9
+    assert [len(part.operations) for part in make_batches(plan._replace(steps=()), cause, round_=0, first_part=0)] == [
+        0
+    ]

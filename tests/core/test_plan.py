@@ -237,3 +237,34 @@ def test_the_order_of_rows_is_irrelevant(shelf, records, *, held, said, rules, s
 def test_every_row_is_unchanged_a_problem_or_has_steps(shelf, records, held, said, rules):
     plan = make_plan(records(said), shelf(held), rules)
     assert plan.listed == plan.unchanged + len(plan.problems) + len({step.volume for step in plan.steps})
+
+
+def test_an_attribute_is_asked_for_whatever_it_is_and_also_of_a_locked_volume(records, shelf):
+    said = records({ONE: {"slot": "13"}})
+    said = said._replace(fields=("slot", "attribute_7"), values=(("12", "tier 2"),))
+    plan = make_plan(said, shelf({ONE: HELD._replace(flags="L")}), PlanRules())
+    assert steps(plan) == [(ONE, "attribute_7", Action.SET, "(not known here)", "tier 2")]
+    assert plan.unchanged == 0
+    silent = said._replace(values=(("12", None),))
+    assert (steps(make_plan(silent, shelf({ONE: HELD}), PlanRules())), moved_volumes(plan)) == ([], 0)
+
+
+def test_a_container_that_moves_takes_along_what_is_in_it_as_far_as_the_scope_tells(records, shelf):
+    box = HELD._replace(flags="B")
+    volumes = {
+        "BOX001": box,
+        "BOX002": box._replace(container="US01.LTO.BOX001"),
+        "A00001": HELD._replace(container="US01.LTO.BOX001"),
+        "A00002": HELD._replace(container="US01.LTO.BOX002"),
+        "A00003": HELD._replace(container="US01.LTO.BOX002"),
+        "A00004": HELD._replace(container="US02.LTO.BOX001"),
+    }
+    moving = records({"BOX001": {"repository": "OFFS"}, "A00003": {"repository": "OFFS"}})
+    plan = make_plan(moving, shelf(volumes), PlanRules())
+    assert [(step.volume, step.reason) for step in plan.steps] == [
+        ("A00003", "differs"),
+        ("BOX001", "differs; what is in it goes along"),
+    ]
+    assert (plan.along, moved_volumes(plan)) == (3, 5)
+    circle = volumes | {"BOX001": box._replace(container="US01.LTO.BOX002")}
+    assert make_plan(moving, shelf(circle), PlanRules()).along == 3

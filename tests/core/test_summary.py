@@ -11,7 +11,20 @@ from mailsync.core.model import Count, Mapped, Origin, Problem, Repository, Scop
 from mailsync.core.outcome import Change, Result, RowResult
 from mailsync.core.plan import Action, Plan, PlanRules, Step, make_plan
 from mailsync.core.summarise import summarise
-from mailsync.core.summary import Applied, Context, Facts, Moving, Unfinished, Verdict, changed, context, digest, due
+from mailsync.core.summary import (
+    Along,
+    Applied,
+    Context,
+    Facts,
+    Move,
+    Moving,
+    Unfinished,
+    Verdict,
+    changed,
+    context,
+    digest,
+    due,
+)
 from mailsync.core.tally import foreseen, operations_of
 
 LTO, DISK = Scope("US01", "LTO"), Scope("US01", "3592")
@@ -125,7 +138,7 @@ def test_a_move_is_listed_from_where_the_volume_is_and_with_what_is_newest_of_it
     contexts = (Context(LTO, (), (Moving(ONE, "payroll", "2026-04-01"),)), Context(LTO, (), ()))
     (leg,) = summarise(facts(foreseen(plan(*steps)), contexts=contexts)).legs
     assert (leg.before, leg.after) == ("LIBR", "RACK")
-    assert leg.moves == ((ONE, "payroll", "a.csv:2", "2026-05-01"),)
+    assert leg.moves == (Move(ONE, "payroll", "a.csv:2", "2026-05-01"),)
 
 
 def test_what_is_cancelled_or_seen_elsewhere_is_no_move_and_is_told_and_counted_apart():
@@ -399,3 +412,33 @@ def test_the_figures_of_any_run_add_up(shelf, records, *, reports, held, rules, 
     new = {step.volume for step in made.steps if step.action is Action.ADD}
     assert counts.unknown + counts.added <= (len(made.problems) + len(new) if reached else 0)
     assert counts.unknown >= (len(made.problems) if reached else 0)
+
+
+def test_a_container_is_one_piece_and_what_went_along_stands_beside_it():
+    made = foreseen(plan(step(ONE), step(TWO, Action.CONFIRM, "confirmed_repository", "LIBR", "OFFS")))
+    along = (
+        Along(ONE, Change.UPDATE, "US01.LTO.A00001"),
+        Along(ONE, Change.UPDATE, "DE01.LTO.B00001"),
+        Along(TWO, Change.CONFIRM, "US01.LTO.A00002"),
+    )
+    summary = summarise(facts(made._replace(along=along)))
+    (leg,) = summary.legs
+    assert [(move.volume, move.along) for move in leg.moves] == [(ONE, ("DE01.LTO.B00001", "US01.LTO.A00001"))]
+    assert (summary.counts.moved, summary.counts.confirmed) == (1, 1)
+    (note,) = summary.notes
+    assert note.text == f"US01.LTO.{TWO} was confirmed, and with it 1 in it: US01.LTO.A00002"
+
+
+def test_a_scope_that_the_server_forbids_is_refused_and_what_was_done_before_is_told():
+    forbidden = Objection("grants", "US01.3592 is not this site's to write", DISK)
+    rounds = (Applied(plan(step(TWO), scope=DISK), (), 0, 0), foreseen(plan(step(ONE))))
+    summary = summarise(facts(*rounds, objections=(forbidden,)))
+    assert (summary.verdict, summary.counts.moved, summary.counts.pending) == (Verdict.PARTLY, 1, 1)
+    alone = summarise(facts(rounds[0], objections=(forbidden,)))
+    assert alone.verdict is Verdict.REFUSED
+    early = foreseen(plan(step(THREE), scope=DISK))._replace(first=8, last=8)
+    both = plan(step(TWO), step(THREE), scope=DISK)
+    late = summarise(facts(early, Applied(both, (), 0, 0), objections=(forbidden,)))
+    assert [move.volume for leg in late.pending for move in leg.moves] == [TWO]
+    assert late.verdict is Verdict.PARTLY
+    assert [one.reason for one in late.states] == ["refused: not all of it was applied"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailsync.core.fields import SYNC_FIELDS
+from mailsync.core.fields import ATTRIBUTE_NAMES, SYNC_FIELDS
 from mailsync.definition.load import load_definition
 from mailsync.definition.model import RULE_FIELDS, WORK_FIELDS
 from mailsync.definition.months import LANGUAGES
@@ -35,7 +35,8 @@ def test_an_example_gives_the_records_the_page_says(example):
 
 
 def test_every_field_a_definition_may_name_is_on_the_page():
-    assert [name for name in RULE_FIELDS if name not in WORK_FIELDS and f"`{name}`" not in PAGE] == []
+    one_by_one = [name for name in RULE_FIELDS if name not in (*WORK_FIELDS, *ATTRIBUTE_NAMES[1:-1])]
+    assert [name for name in one_by_one if f"`{name}`" not in PAGE] == []
     assert set(SYNC_FIELDS) <= set(RULE_FIELDS)
 
 

@@ -10,7 +10,7 @@ from sites import Site, extract, library_csv, load, make_site, served, volume_na
 from mailsync.client.failures import OvertakenError
 from mailsync.config.definitions import load_definitions
 from mailsync.config.site import load_site
-from mailsync.core.errors import TemporaryError
+from mailsync.core.errors import RefusedError, TemporaryError
 from mailsync.core.identity import run_id
 from mailsync.core.model import Attachment
 from mailsync.core.outcome import Result
@@ -210,3 +210,38 @@ def test_facts_read_back_from_the_journal_are_what_the_run_returned(site, world)
     facts = settle(asked, world.journal, Between(world))
     with World(load_site(site.config)) as later:
         assert settle(asked, later.journal, Between(later)) == facts
+
+
+def granted(site: Site, *words: str):
+    """The administrator changes what the site's token may do."""
+
+    def change() -> None:
+        assert site.run("server", *words).returncode == 0
+
+    return change
+
+
+def test_a_scope_whose_grant_was_taken_back_meanwhile_is_refused_and_told(site, world):
+    customers = granted(site, "grant", "add", "filter", "US*:read")
+    everything = granted(site, "grant", "remove", "filter", "*")
+    elsewhere = granted(site, "grant", "add", "filter", "DE01:write")
+
+    def happen() -> None:
+        for change in (customers, elsewhere, everything):
+            change()
+
+    facts = settle(job(world, [(NAMES[0], "OFFS")]), world.journal, Between(world, happen))
+    summary = summarise(facts)
+    assert (summary.verdict, summary.counts.pending) == (Verdict.REFUSED, 1)
+    (objection,) = summary.objections
+    assert (objection.guard, str(objection.scope)) == ("grants", "US01.LTO")
+    assert "US01.LTO is not this site's to write" in objection.text
+    assert site.export()[NAMES[0]]["repository"] == "LIBR"
+
+
+def test_a_token_that_was_revoked_meanwhile_leaves_the_run_to_be_tried_again(site, world):
+    asked = job(world, [(NAMES[0], "OFFS")])
+    with pytest.raises(RefusedError):
+        settle(asked, world.journal, Between(world, granted(site, "token", "revoke", "filter")))
+    assert [chapter.dropped for chapter in world.journal.chapters(asked.run)] == [False]
+    assert len(world.journal.unanswered(asked.run)) == 1

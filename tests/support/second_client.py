@@ -245,12 +245,15 @@ class SecondClient:
         first, last, replayed, entry, ledger = *(reader.number(8) for _ in range(2)), *reader.take(1), 0, b""
         entry, ledger = reader.number(8), reader.take(32)
         count, columns = reader.table()
+        along, barcodes = reader.table()
         reader.finish()
         results = numbers_of(columns[0], count)
         texts = texts_of(columns, 1, count, {})
+        carried = zip(numbers_of(barcodes[0], along), texts_of(barcodes, 1, along, {}), strict=True) if along else ()
         return {
             "form": form[0], "id": id_, "first": first, "last": last, "replayed": bool(replayed),
             "entry": entry, "ledger": ledger, "results": list(zip(results, texts, strict=True)),
+            "carried": list(carried),
         }  # fmt: skip
 
     def bye(self):

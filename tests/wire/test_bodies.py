@@ -12,7 +12,7 @@ from mailsync.core.cursor import Cursor, Page
 from mailsync.core.fields import FIELD_NAMES, VOLUME_FIELDS
 from mailsync.core.guard import Earlier
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
-from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
+from mailsync.core.outcome import Batch, Carried, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire import batches, columns, encodings, figures, ledger, limits, messages, pages, runs
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 from mailsync.wire.passwords import Kdf
@@ -81,7 +81,22 @@ def batch(draw):
 RESULT = st.builds(RowResult, st.sampled_from(list(Result)), TEXT)
 RESULTS = st.lists(RESULT, max_size=9).map(tuple)
 # One that was overtaken travels as an ERROR.
-OUTCOME = st.builds(Outcome, EPOCH, NUMBER, NUMBER, RESULTS, st.booleans(), st.just(False), NUMBER, ID32)  # noqa: FBT003 - a strategy's value
+BARCODES = st.from_regex(r"[A-Z]{2}01\.LTO\.[A-Z0-9]{2,10}", fullmatch=True)
+
+
+@st.composite
+def outcomes(draw):
+    """Outcomes, of which some operations took volumes along."""
+    results = draw(RESULTS)
+    along = st.builds(Carried, st.integers(0, max(0, len(results) - 1)), BARCODES)
+    carried = tuple(draw(st.lists(along, max_size=5 if results else 0)))
+    return Outcome(
+        draw(EPOCH), draw(NUMBER), draw(NUMBER), results, draw(st.booleans()), entry=draw(NUMBER), ledger=draw(ID32),
+        carried=carried,
+    )  # fmt: skip
+
+
+OUTCOME = outcomes()
 SYNC = st.builds(messages.Sync, SCOPE, CURSOR, NUMBER, st.integers(1, limits.PAGE_ROWS), st.integers(1, limits.PAGES))
 FAILURE = st.builds(messages.Failure, st.integers(0, 999), TEXT, NUMBER, st.none() | OUTCOME)
 
@@ -544,3 +559,24 @@ def test_what_breaks_a_rule_is_not_encoded(encode, value):
 def test_what_breaks_a_rule_is_refused(decode, body):
     with pytest.raises(RemoteProtocolError):
         decode(body)
+
+
+def test_attributes_are_fields_56_to_255_of_an_operation():
+    names = ("description", "attribute_1", "attribute_200")
+    operation = Operation(Change.UPDATE, "A00001", names, ("a", "b", "c"), 0, 1, 2)
+    scope = Scope(CustomerId("US01"), MediaId("LTO"))
+    batch = Batch(bytes(16), bytes(32), bytes(32), scope, bytes(16), 1, "", 1, (("m", "a.csv"),), (operation,))
+    body = batches.encode_apply(batch)
+    assert b"\2\3\x00\x38\xff" in body
+    assert batches.decode_apply(body) == batch
+    with pytest.raises(RemoteProtocolError, match="unknown or repeated"):
+        batches.decode_apply(body.replace(b"\2\3\x00\x38\xff", b"\2\3\x00\x37\xff"))
+
+
+def test_what_went_along_went_with_one_of_the_operations():
+    one = Outcome(bytes(16), 1, 1, (RowResult(Result.OK),), ledger=bytes(32), carried=(Carried(1, "US01.LTO.A00001"),))
+    with pytest.raises(RemoteProtocolError, match="none of the operations"):
+        batches.decode_outcome(batches.encode_outcome(one))
+    many = one._replace(carried=(Carried(0, "US01.LTO.A00001"),) * (limits.CARRIED + 1))
+    with pytest.raises(LocalProtocolError, match="at most 10000"):
+        batches.encode_outcome(many)
