@@ -187,7 +187,7 @@ class ClientSession(End[ClientEvent]):
             if isinstance(self._token, Password):
                 check_kdf(self._kdf)
                 if len(self._challenge.salt) < scram.SALT_BYTES:
-                    raise RemoteProtocolError(f"a salt has {scram.SALT_BYTES} bytes at least")
+                    raise RemoteProtocolError(f"a salt has {scram.SALT_BYTES} bytes at least", Code.INVALID)
             elif self._kdf != OF_TOKENS:
                 raise RemoteProtocolError("a token's login has one iteration")
             self._exchange = Exchange(self._first, hello.scram)

@@ -72,5 +72,5 @@ def test_a_proof_that_cannot_be_made_here_is_an_error_with_its_reason(server, ke
 
     monkeypatch.setattr("cryptography.hazmat.primitives.kdf.argon2.Argon2id", unsupported)
     server.verifiers["anna"] = make_verifier(b"t" * 32, b"s" * 16)._replace(kdf=DEFAULT)
-    with pytest.raises(TemporaryError, match="has no Argon2id"):
+    with pytest.raises(RefusedError, match="has no Argon2id"):
         connect(server.address, key, Password("anna", "correct horse"), random=os.urandom)
