@@ -35,6 +35,7 @@ def test_every_error_code_is_documented_and_no_other():
         (limits.REPOSITORIES, "8,192 repositories |"),
         (limits.BATCH_OPERATIONS, "| batch | 10,000 operations, 10,000 sources |"),
         (limits.BATCH_SOURCES, "10,000 sources |"),
+        (limits.CARRIED, "| volumes that one batch takes along | 10,000 |"),
         (limits.TEXT, "| any text | 4,096 characters |"),
         (limits.PAGES, "| pages of one SYNC | 4 |"),
         (limits.LOGIN_PINGS, "| PINGs before AUTH | 2 |"),
