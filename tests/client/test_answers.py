@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from mailsync.client.answers import check_page, check_scopes
 from mailsync.client.link import connect
 from mailsync.core.cursor import Cursor, Page
-from mailsync.core.errors import TemporaryError
+from mailsync.core.errors import RefusedError, TemporaryError
 from mailsync.core.model import Scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
 from mailsync.wire.batches import encode_apply
