@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -64,10 +65,9 @@ def _postgres(url: str) -> ModuleType:
         text = f'store "{url}" is neither sqlite:PATH nor postgresql://...'
         raise UsageError(text, hint="for example: --store sqlite:state/server.db")
     try:
-        from mailsync.server import postgres
+        return import_module("mailsync.server.postgres")
     except ImportError as error:
         raise UsageError(f"{error}: PostgreSQL needs it", hint="pip install 'mailsync[postgres]'") from error
-    return postgres
 
 
 def sqlite_path(url: str) -> Path | None:
