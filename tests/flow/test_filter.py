@@ -203,9 +203,9 @@ def test_while_the_server_is_down_the_mail_stays_with_the_mta_and_is_done_later(
 
 
 def test_a_mail_that_waited_too_long_is_held_and_people_are_told(site):
-    site.edit("give_up: 24h", "give_up: 1s")
     mail = report_mail(site, extract([(volume_names(20)[0], "OFFS")]))
     assert site.filter(mail).returncode == 75
+    site.edit("give_up: 24h", "give_up: 1s")
     time.sleep(2.1)
     assert site.filter(mail).returncode == 0
     (one,) = held(site)

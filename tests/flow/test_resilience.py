@@ -200,10 +200,10 @@ def test_a_reply_that_could_not_be_sent_in_time_is_sent_once_sendmail_works_agai
     script.chmod(0o755)
     line = next(line for line in site.config.read_text().splitlines() if line.startswith("sendmail:"))
     site.edit(line, f"sendmail: [{script}]")
-    site.edit("give_up: 24h", "give_up: 1s")
     with served(site):
         first = report_mail(site, extract([(NAMES[0], "OFFS")]), number=1)
         assert site.filter(first).returncode == 75
+        site.edit("give_up: 24h", "give_up: 1s")
         time.sleep(2.1)
         assert site.filter(first).returncode == 0
         assert len(held(site)) == 1
