@@ -170,7 +170,7 @@ def _run(link: Link, _: Cache) -> None:
     run, holder = WORDS[0].run, WORDS[0].holder
     assert link.begin_run(run, holder).state in ("yours", "busy", "done")
     assert link.renew_run(run, holder) in (True, False)
-    assert link.replied(run, holder, "team") in (True, False)
+    link.replied(run, holder, "team")
     link.end_run(run, holder)
 
 
