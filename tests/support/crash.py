@@ -16,6 +16,7 @@ from pathlib import Path
 from sites import MAILSYNC, Site, extract, library_csv, load, make_site, report_mail, volume_names
 from victims import Victim
 
+_SERVER = 2.0  # seconds a server lives at most: some filters get through, and some do not
 _TRIES = 200  # of a mail while its server is killed again and again
 KILLED = str(Path(__file__).with_name("killed.py"))
 
@@ -94,7 +95,7 @@ def kill_filters_and_server(site: Site, numbers: range, kills: int, *, seed: int
     dice = random.Random(seed)
     serve = [site.program, "server", "run", "--config", str(site.config)]
     words = [site.program, "filter", "--config", str(site.config), "--recipient", site.recipient]
-    server = Victim(serve, kills, f"{seed} server")
+    server = Victim(serve, kills, f"{seed} server", window=_SERVER)
     died = mails = 0
     usual = 0.2  # seconds a filter takes: at first a guess
     try:

@@ -8,17 +8,19 @@ import threading
 import time
 
 PATIENCE = 600  # seconds after which whatever is waited for is taken for lost
-_WINDOW = 0.3  # a process lives between 0 and so many seconds from when it is up
 
 
 class Victim:
-    """A process that is killed so many times, and started again each time; the last one is let live."""
+    """A process that is killed so many times, and started again each time; the last one is let live.
 
-    def __init__(self, command: list[str], kills: int, seed: str) -> None:
+    Each lives between 0 and `window` seconds from when it is up.
+    """
+
+    def __init__(self, command: list[str], kills: int, seed: str, *, window: float = 0.3) -> None:
         self.killed = 0
         self.failed = ""
         self.process: subprocess.Popen | None = None
-        self._command, self._kills, self._dice = command, kills, random.Random(seed)
+        self._command, self._kills, self._window, self._dice = command, kills, window, random.Random(seed)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -49,7 +51,7 @@ class Victim:
             if self.killed >= self._kills:
                 self.process = process
                 return
-            time.sleep(self._dice.uniform(0, _WINDOW))
+            time.sleep(self._dice.uniform(0, self._window))
             process.kill()
             # One that had ended by itself was not killed.
             self.killed += process.wait() == -9
