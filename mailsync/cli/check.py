@@ -236,17 +236,17 @@ def _scope(site: Site, route: Route, link: Link) -> Iterator[Finding]:
 def _losses(site: Site) -> Iterator[Finding]:
     """Mails that a restore of the server took back, and nobody has dealt with yet."""
     path = site.audit.journal
-    if not path.exists():
-        return
     from mailsync.client.journal import Journal
     from mailsync.config.ownership import require_owner
 
     try:
+        if not path.exists():
+            return
         require_owner(site.state)
         with closing(Journal(path)) as journal:
             lost = len({one.run for one in journal.losses.all()})
-    except MailsyncError:
-        return  # what is wrong with the file is told among the databases
+    except (MailsyncError, OSError):
+        return  # what is wrong with the file is told among permissions and databases
     if lost:
         text = f"{_counted(lost, 'mail')} applied, and lost when the server was restored"
         yield Finding(PROBLEM, "ledger", str(path), text, "mailsync audit lost; when all is dealt with: --clear")
