@@ -21,6 +21,7 @@ TOLD = (Kind.FIN, Kind.RST, Kind.HOLD)
 def far_site(folder: Path, *, delay: float = 0.0, program: str = MAILSYNC) -> Iterator[tuple[Site, Network]]:
     """A served site with a thousand volumes, whose filter reaches its server through the network."""
     site = make_site(folder / "site", program=program)
+    site.edit("max_share_moved: 0.3", "max_share_moved: 1")
     load(site, library_csv(len(NAMES)))
     with served(site), Network(f"127.0.0.1:{site.port}", delay=delay) as network:
         site.edit(f"127.0.0.1:{site.port}", network.address)

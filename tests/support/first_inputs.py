@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mailsync.core.cursor import Cursor, Page
+from mailsync.core.guard import Earlier
 from mailsync.core.model import Repository, RepositoryId, parse_scope
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
-from mailsync.wire import limits, messages, scram, verifiers
+from mailsync.wire import ledger, limits, messages, scram, verifiers
 from mailsync.wire.batches import encode_apply, encode_outcome
 from mailsync.wire.columns import encode_derived, encode_relative, encode_table
 from mailsync.wire.compression import Method, compress
@@ -105,6 +106,11 @@ FIRST = scram.GS2 + scram.client_first("filter", b"n" * 18)
 VERIFIER = scram.make_verifier(TOKEN.secret, b"s" * 16)
 CHALLENGE = scram.server_first("bm9u", b"m" * 18, VERIFIER)
 SYNC = messages.Sync(SCOPE, Cursor(EPOCH, 3, 0, 3, MARK, 3), 2, rows=8, pages=2)
+QUESTIONS = (
+    ledger.MovedAsked(SCOPE, "nightly/nightly-csv", WORDS[0].run),
+    ledger.RecordedAsked(SCOPE, (b"1" * 16, b"2" * 16)),
+)
+RECALLED = (Earlier(190, 10), ledger.Missing(7, (b"2" * 16,)))
 CONTROL = (
     (0, messages.encode_hello(messages.Hello((1, 1), ("zstd", "deflate"), "mailsync", "token", FIRST))),
     (1, messages.encode_hello_ok(messages.HelloOk(1, "zstd", CHALLENGE))),
@@ -197,6 +203,8 @@ def _secrets() -> list[bytes]:
 def _figures() -> list[bytes]:
     bodies = [(0, encode_run(word)) for word in WORDS] + [(1, encode_lease(lease)) for lease in LEASES]
     bodies += [(2, encode_scopes(SCOPES)), (3, encode_stats(STATS))]
+    bodies += [(4, ledger.encode_question(one)) for one in QUESTIONS]
+    bodies += [(5, ledger.encode_answer(one)) for one in RECALLED]
     return [bytes((number,)) + body for number, body in bodies]
 
 

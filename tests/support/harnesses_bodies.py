@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from mailsync.core.cursor import Page
 from mailsync.core.errors import ConfigurationError
 from mailsync.core.outcome import Batch
-from mailsync.wire import limits, messages, verifiers
+from mailsync.wire import ledger, limits, messages, verifiers
 from mailsync.wire.batches import decode_apply, decode_outcome, encode_apply, encode_outcome, request_hash
 from mailsync.wire.columns import Table, encode_table, read_table
 from mailsync.wire.compression import Method, compress, inflate
@@ -47,6 +47,8 @@ FIGURES: tuple[Coder, ...] = (
     (decode_lease, encode_lease),
     (decode_scopes, encode_scopes),
     (decode_stats, encode_stats),
+    (ledger.decode_question, ledger.encode_question),
+    (ledger.decode_answer, ledger.encode_answer),
 )
 _ROWS = (1, 40, 600, limits.PAGE_ROWS)
 _INFLATED = (0, 7, 4096, 2**20)
@@ -150,7 +152,7 @@ def _characters(rows: Iterable[tuple[str, ...]]) -> int:
 
 
 def figures(data: bytes) -> None:
-    """The body of a RUN, RUN_OK, SCOPES_OK or STATS_OK, by the first byte."""
+    """The body of a RUN, RUN_OK, SCOPES_OK, STATS_OK, LEDGER or LEDGER_OK, by the first byte."""
     if data:
         reread(FIGURES[data[0] % len(FIGURES)], data[1:])
 

@@ -13,7 +13,21 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from first_inputs import BATCHES, KEY, LEASES, OUTCOMES, PAGES, RING, SCOPE, SCOPES, STATS, TOKEN, VERIFIER, WORDS
+from first_inputs import (
+    BATCHES,
+    KEY,
+    LEASES,
+    OUTCOMES,
+    PAGES,
+    RECALLED,
+    RING,
+    SCOPE,
+    SCOPES,
+    STATS,
+    TOKEN,
+    VERIFIER,
+    WORDS,
+)
 from spoken import Picks, Speech, Word
 
 from mailsync.client.cache import Cache
@@ -22,9 +36,10 @@ from mailsync.client.link import Link
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import MailsyncError
 from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.guard import Earlier
 from mailsync.core.outcome import Outcome
 from mailsync.wire import events as seen
-from mailsync.wire import messages
+from mailsync.wire import ledger, messages
 from mailsync.wire.batches import encode_apply, encode_outcome
 from mailsync.wire.client_session import ClientSession
 from mailsync.wire.end import RANDOM_BYTES
@@ -42,6 +57,7 @@ _HONEST: dict[type, list[Word]] = {
     seen.RunAsked: [Word(Kind.RUN_OK, encode_lease(one)) for one in LEASES],
     seen.ScopesAsked: [Word(Kind.SCOPES_OK, encode_scopes(one)) for one in (SCOPES, SCOPES._replace(more=False))],
     seen.StatsAsked: [Word(Kind.STATS_OK, encode_stats(STATS))],
+    seen.LedgerAsked: [Word(Kind.LEDGER_OK, ledger.encode_answer(one)) for one in RECALLED],
     seen.PingAsked: [Word(Kind.PONG, b"")],
 }
 _CODES = (*Code, 999)
@@ -185,11 +201,16 @@ def _stats(link: Link, _: Cache) -> None:
     assert isinstance(link.stats(SCOPE), ScopeStats)
 
 
+def _ledger(link: Link, _: Cache) -> None:
+    assert isinstance(link.earlier(SCOPE, "nightly", WORDS[0].run), Earlier)
+    assert isinstance(link.missing(SCOPE, (b"1" * 16,)), ledger.Missing)
+
+
 def _ping(link: Link, _: Cache) -> None:
     assert link.ping() == 0
 
 
-_CALLS: tuple[Callable[[Link, Cache], None], ...] = (_sync, _apply, _run, _scopes, _stats, _ping, _peek, _sync)
+_CALLS: tuple[Callable[[Link, Cache], None], ...] = (_sync, _apply, _run, _scopes, _stats, _ping, _peek, _ledger)
 
 
 def _check_copy(copy: Cache) -> None:

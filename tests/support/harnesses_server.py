@@ -22,7 +22,7 @@ from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
 from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.sql_store import SqlStore
-from mailsync.wire import messages, verifiers
+from mailsync.wire import ledger, messages, verifiers
 from mailsync.wire.batches import decode_outcome, encode_apply, encode_outcome
 from mailsync.wire.client_session import ClientSession
 from mailsync.wire.compression import inflate
@@ -45,6 +45,7 @@ _READ = {
     Kind.APPLY_OK: (decode_outcome, encode_outcome),
     Kind.RUN_OK: (decode_lease, encode_lease),
     Kind.STATS_OK: (decode_stats, encode_stats),
+    Kind.LEDGER_OK: (ledger.decode_answer, ledger.encode_answer),
     Kind.SET_VERIFIER_OK: (bytes, bytes),
     Kind.PING: (bytes, bytes),
     Kind.PONG: (bytes, bytes),
@@ -129,13 +130,15 @@ class _Client:
 
     def _request(self, what: int) -> Word:
         picks = self._picks
+        if what == 5:
+            return Word(Kind.LEDGER, ledger.encode_question(self._question()))
         if what < 6:
             return Word(Kind.APPLY, encode_apply(self._batch()))
         if what < 9:
             return Word(Kind.SYNC, messages.encode_sync(self._sync()))
         if what < 11:
             run, holder = bytes((picks.number() % 3,)) * 32, bytes((picks.number() % 3,)) * 16
-            step = RunStep(1 + picks.number() % 4)
+            step = RunStep(1 + picks.number() % len(RunStep))
             audience = "team" if step is RunStep.REPLIED else ""
             return Word(Kind.RUN, encode_run(RunWord(step, run, holder, audience)))
         scope = _SCOPES[picks.number() % len(_SCOPES)]
@@ -146,6 +149,14 @@ class _Client:
             13: Word(Kind.SET_VERIFIER, verifiers.encode_set_verifier(verifiers.SetVerifier(verifier))),
             14: Word(Kind.CANCEL, messages.encode_cancel(messages.Cancel(picks.number()))),
         }[what]
+
+    def _question(self) -> ledger.Question:
+        picks = self._picks
+        where, named = picks.number(), picks.number()
+        scope, name = _SCOPES[where % len(_SCOPES)], bytes((named % 3,))
+        if where & 0x80:
+            return ledger.RecordedAsked(scope, (name * 16,) * (named >> 3))
+        return ledger.MovedAsked(scope, ("", "nightly", "weekly")[(named >> 3) % 3], name * 32)
 
     def _batch(self) -> Batch:
         picks = self._picks

@@ -13,12 +13,28 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from first_inputs import BATCHES, KEY, LEASES, OUTCOMES, PAGES, RING, SCOPES, STATS, SYNC, TOKEN, VERIFIER, WORDS
+from first_inputs import (
+    BATCHES,
+    KEY,
+    LEASES,
+    OUTCOMES,
+    PAGES,
+    QUESTIONS,
+    RECALLED,
+    RING,
+    SCOPES,
+    STATS,
+    SYNC,
+    TOKEN,
+    VERIFIER,
+    WORDS,
+)
 from spoken import Picks, Speech, Word
 
 from mailsync.wire import events as seen
-from mailsync.wire import limits, messages, scram, verifiers
+from mailsync.wire import ledger, limits, messages, scram, verifiers
 from mailsync.wire.batches import encode_apply, encode_outcome
+from mailsync.wire.challenge import Challenge
 from mailsync.wire.client_session import ClientSession
 from mailsync.wire.compression import Method, inflate
 from mailsync.wire.end import RANDOM_BYTES, Request
@@ -51,6 +67,7 @@ ASKED = (
     *(Word(Kind.RUN, encode_run(word)) for word in WORDS),
     Word(Kind.SCOPES, b"{}"),
     Word(Kind.STATS, messages.encode_stats_asked(messages.Stats(SYNC.scope))),
+    *(Word(Kind.LEDGER, ledger.encode_question(one)) for one in QUESTIONS),
     Word(Kind.SET_VERIFIER, verifiers.encode_set_verifier(verifiers.SetVerifier(VERIFIER))),
     Word(Kind.CANCEL, messages.encode_cancel(messages.Cancel(1))),
     Word(Kind.PING, b"tape"),
@@ -59,7 +76,8 @@ ASKED = (
     Word(0x2F, b"?"),
     Word(0x80, b"?"),
 )
-# What the client of a harness has asked: RUN 1, SCOPES 2, SYNC 3, and in READY also APPLY 4, STATS 5, PING 6, 7.
+# What the client of a harness has asked: RUN 1, SCOPES 2, SYNC 3, and in READY also APPLY 4, STATS 5, PING 6,
+# SET_VERIFIER 7, LEDGER 8.
 ANSWERED = (
     Word(Kind.AUTH_OK, messages.encode_auth_ok(messages.AuthOk(_SIGNATURE, TOKEN.user))),
     *(Word(Kind.RUN_OK, encode_lease(lease), 1) for lease in LEASES),
@@ -67,6 +85,7 @@ ANSWERED = (
     *(Word(Kind.PAGE, encode_page(page), 3) for page in PAGES),
     *(Word(Kind.APPLY_OK, encode_outcome(outcome), 4) for outcome in OUTCOMES),
     Word(Kind.STATS_OK, encode_stats(STATS), 5),
+    *(Word(Kind.LEDGER_OK, ledger.encode_answer(one), 8) for one in RECALLED),
     Word(Kind.PONG, b"tape", 6),
     Word(Kind.SET_VERIFIER_OK, b"{}", 7),
     Word(Kind.PING, b"", 1),
@@ -90,8 +109,8 @@ def server_end(state: State) -> ServerSession:
     if state is State.START:
         return session
     session._hello = Hello((1, 1), ("zstd",), "mailsync", "token", scram.GS2 + _FIRST)
-    session._first = scram.read_client_first(_FIRST)
-    session._exchange, session._verifier = _EXCHANGE, VERIFIER
+    session._challenge = Challenge(RING.static, "token", scram.GS2 + _FIRST)
+    assert session._challenge.put(b"m" * 18, VERIFIER, (), TOKEN.user, None) == _CHALLENGE
     session._open(Role.SERVER, Transport(Cipher(DOWN), Cipher(UP), HASH), Method.DEFLATE).state = state
     if state is State.READY:
         session.user = TOKEN.user
@@ -119,6 +138,7 @@ def client_end(state: State) -> ClientSession:
         session.send_stats(SYNC.scope)
         session.send_ping(b"tape")
         session._ask(Kind.SET_VERIFIER, b"{}", Request(Kind.SET_VERIFIER_OK))
+        session.send_ledger(QUESTIONS[0])
     return session
 
 

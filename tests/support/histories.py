@@ -56,6 +56,7 @@ from mailsync.wire.client_session import ClientSession
 from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.events import ApplyAsked
 from mailsync.wire.keys import Token, format_ring, new_client_key, new_ring, with_key
+from mailsync.wire.messages import Sync
 from mailsync.wire.scram import SALT_BYTES, make_verifier
 
 SCOPES = ("US01.LTO", "US01.BOX", "DE01.LTO")
@@ -118,7 +119,7 @@ class Mail:
         mapped = Mapped("a.csv", "text", "d", "00" * 32, read, 0, (), tuple(records), (), ())
         lists = Lists({"a.csv": Listing(confirms=True)}) if self.lists else Lists()
         rules = PlanRules(add_unknown=True, lists=lists)
-        return Report((mapped,), (), (), "00" * 32, self.source, lambda _: rules)
+        return Report((mapped,), (), (), "00" * 32, self.source, bool(self.source), lambda _: rules)
 
 
 class Mortal:
@@ -166,20 +167,27 @@ class Remote:
     def apply(self, body):
         return self.connected().apply(body)
 
-    def begin_run(self, run, holder):
-        return self.connected().begin_run(run, holder)
+    def begin_run(self, run, holder, scope=None):
+        ahead = None if scope is None else Sync(scope, *self.cache.place(scope))
+        return self.connected().begin_run(run, holder, ahead)
 
     def renew_run(self, run, holder):
         return self.connected().renew_run(run, holder)
 
     def replied(self, run, holder, audience):
-        told = self.connected().replied(run, holder, audience)
-        if told:
-            self.host.history.told(run, audience)
-        return told
+        self.connected().replied(run, holder, audience)
 
     def end_run(self, run, holder):
         self.connected().end_run(run, holder)
+
+    def release_run(self, run, holder):
+        self.connected().release_run(run, holder)
+
+    def earlier(self, scope, source, run):
+        return self.connected().earlier(scope, source, run)
+
+    def missing(self, scope, batches):
+        return self.connected().missing(scope, batches)
 
     def close(self) -> None:
         """A process that ends lets go of all it has; whether it could say goodbye changes nothing."""
@@ -227,7 +235,8 @@ class Host:
         begun = journal.begin(run, mail=run, route="nightly", verdict="{}", now=history.now)
         history.attempts.setdefault(run, set()).add(self.number)
         try:
-            lease = take_lease(remote, run, holder[-16:])
+            first = None if begun.report is not None else min(map(parse_scope, mail.said), default=None)
+            lease = take_lease(remote, run, holder[-16:], first)
             if lease is None:
                 journal.end(run, state=DONE, reason="elsewhere", now=history.now)
                 return True
@@ -242,10 +251,12 @@ class Host:
             text = repr(summarise(facts)).encode()
             for audience in AUDIENCES:
                 answer._send_once(world, run, audience, lambda: text, lease)
-            journal.end(run, state=DONE, reason="done", now=history.now)
             lease.end()
+            journal.end(run, state=DONE, reason="done", now=history.now)
         except OvertakenError:
             journal.end(run, state=HELD, reason="overtaken", now=history.now)
+            with suppress(MailsyncError):
+                remote.release_run(run, holder[-16:])
         except MailsyncError:
             journal.postpone(run)
             return False
@@ -278,6 +289,9 @@ class Watched(Serving):
     def about_to(self, event) -> None:
         self.history.interleave(event)
 
+    def told(self, run, audience) -> None:
+        self.history.told(run, audience)
+
     def applied(self, asked, answer) -> None:
         self.history.applied(asked, answer)
 
@@ -298,7 +312,7 @@ class History:
         self.epochs = 0
         self.hosts = [Host(self, number) for number in range(2)]
         self.mails: list[Mail] = []
-        self.route = SimpleNamespace(name="nightly", guards=Guards(1.0, 1.0, 0, 100))
+        self.route = SimpleNamespace(name="nightly", guards=Guards(1.0, 1.0, 0, 10**6))
         self.copies: Counter[tuple[bytes, str]] = Counter()
         self.untold: Counter[tuple[bytes, str]] = Counter()
         self.pending: set[tuple[bytes, int, str]] = set()

@@ -25,6 +25,7 @@ from mailsync.server.connection import Connection
 from mailsync.server.log import Log
 from mailsync.server.metrics import Metrics
 from mailsync.server.pages import PageCache
+from mailsync.server.ring import Entry
 from mailsync.server.shared import Shared, Streams
 from mailsync.server.sql_store import SqlStore
 from mailsync.server.store import LoadRow
@@ -155,8 +156,8 @@ class _Ring:
 
     static = RING.static
 
-    def secret(self, key_id: str) -> bytes | None:
-        return with_key(RING, KEY).secrets.get(key_id)
+    def find(self, key_id: str, _address: str) -> Entry:
+        return Entry(with_key(RING, KEY).secrets.get(key_id), RING.static)
 
 
 class _Writer:

@@ -87,10 +87,10 @@ def made(name: str, number: int, link: Link, cache: Cache) -> bytes:
 def work(folder: Path, link: Link, cache: Cache) -> bool:
     """Does batch after batch; True when there are enough."""
     for number in count(sum(1 for _ in folder.glob("*.outcome"))):
-        if (folder / "stop").exists() and number >= int((folder / "stop").read_text()):
-            return True
         body = folder / f"{number}.body"
         if not body.exists():
+            if (folder / "stop").exists() and number >= int((folder / "stop").read_text()):
+                return True
             keep(body, made(folder.name, number, link, cache))
         keep(folder / f"{number}.outcome", to_json(link.apply(body.read_bytes())).encode())
     raise AssertionError

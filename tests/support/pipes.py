@@ -14,10 +14,11 @@ from mailsync.server import service
 from mailsync.server.pages import PageCache, Step
 from mailsync.server.ring import RingFile
 from mailsync.server.service import Unable
-from mailsync.server.store import Principal
+from mailsync.server.store import YOURS, Principal
 from mailsync.wire import events as seen
 from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import RemoteProtocolError
+from mailsync.wire.runs import RunStep
 from mailsync.wire.server_session import ServerSession
 
 
@@ -40,6 +41,9 @@ class Serving:
 
     def about_to(self, event) -> None:
         """Called before an event is served: others may do something now."""
+
+    def told(self, run: bytes, audience: str) -> None:
+        """Called when the server notes that an audience was answered."""
 
     def applied(self, asked: seen.ApplyAsked, answer) -> None:
         """Called with what an APPLY is answered with."""
@@ -83,12 +87,23 @@ class Conversation:
         store, now = serving.store, serving.clock()
         match event:
             case seen.KeyAsked(key_id, _):
-                session.accept_key(serving.ring.secret(key_id))
+                key = serving.ring.find(key_id, "192.0.2.7")
+                session.accept_key(key.secret, key.static)
                 return b""
             case seen.LoginAsked(user):
-                return session.offer_login(*service.find_login(store, user))
+                return session.offer_login(*service.find_login(store, user, (), now))
             case seen.LoginProved():
                 return session.answer_login()
+            case seen.ByeReceived():
+                self.ended = True
+                return b""
+            case seen.CancelAsked():
+                return b""
+        return self.answer_request(event, now)
+
+    def answer_request(self, event, now: int) -> bytes:
+        session, serving, store = self.session, self.serving, self.serving.store
+        match event:
             case seen.SyncAsked(request, sync):
                 return self.answer_sync(request, sync)
             case seen.ApplyAsked(request):
@@ -96,12 +111,13 @@ class Conversation:
                 serving.applied(event, answer)
                 return b"" if self.over else self.reply(request, answer, session.send_outcome)
             case seen.RunAsked(request, word):
-                return self.reply(request, service.lend(store, session.user, word, now), session.send_lease)
-            case seen.ByeReceived():
-                self.ended = True
-                return b""
-            case seen.CancelAsked():
-                return b""
+                lease = service.lend(store, session.user, word, now)
+                if word.step is RunStep.REPLIED and not isinstance(lease, Unable) and lease.state == YOURS:
+                    serving.told(word.run, word.audience)
+                return self.reply(request, lease, session.send_lease)
+            case seen.LedgerAsked(request, question):
+                answer = service.recall(store, session.user, question, now)
+                return self.reply(request, answer, session.send_ledger)
         raise AssertionError(event)
 
     def answer_sync(self, request, sync) -> bytes:
