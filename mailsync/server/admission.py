@@ -50,6 +50,7 @@ class Admission:
         self._limits = limits
         self._open = 0
         self._newcomers: OrderedDict[Drop, None] = OrderedDict()
+        self._dropped: set[Drop] = set()  # on their way out: their places are others' already
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._waiting: Counter[str] = Counter()
         self._ephemerals: OrderedDict[bytes, None] = OrderedDict()
@@ -61,13 +62,18 @@ class Admission:
         self._open += 1
         if len(self._newcomers) >= self._limits.newcomers:
             oldest, _ = self._newcomers.popitem(last=False)
+            self._open -= 1
+            self._dropped.add(oldest)
             oldest()
         self._newcomers[drop] = None
         return True
 
     def leave(self, drop: Drop) -> None:
         """Lets a connection that entered go."""
-        self._open -= 1
+        if drop in self._dropped:
+            self._dropped.remove(drop)
+        else:
+            self._open -= 1
         self._newcomers.pop(drop, None)
 
     @asynccontextmanager

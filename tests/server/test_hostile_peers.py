@@ -10,6 +10,7 @@ import time
 import tracemalloc
 import zlib
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import zstandard
 from listening import PATIENCE, SCOPE, TOKEN, Talker, ended
 
 from mailsync.core.cursor import Cursor
+from mailsync.server.admission import Admission, Limits
 from mailsync.server.store import LoadRow
 from mailsync.wire import limits as wire_limits
 from mailsync.wire.compression import Method
@@ -243,3 +245,14 @@ def test_a_connection_costs_little_while_it_is_idle_and_what_it_has_sent_while_i
         each = (memory_of(process) - before) / half
         assert each < 1.5 * sent + 256 * 2**10
         assert each > sent / 2, "the other half is not waited for in vain: something was measured"
+
+
+def test_a_newcomer_that_is_dropped_has_given_its_place_up_before_it_is_gone():
+    dropped: list[int] = []
+    admission = Admission(Limits(connections=3, newcomers=2))
+    drops = [partial(dropped.append, number) for number in range(100)]
+    assert all(admission.enter(drop) for drop in drops)
+    assert dropped == list(range(98))
+    for drop in drops:
+        admission.leave(drop)
+    assert all(admission.enter(drop) for drop in drops[:2])
