@@ -47,11 +47,12 @@ def run(arguments: Namespace) -> int:
     if arguments.keep is not None:
         before = min(usual, int(now) - arguments.keep)
     with server.open_store(arguments) as store:
-        if before is not None:
-            _prune(store, before)
+        # First of all: the ledger's entries tell how old a deletion is.
         for scope, count in store.expire_deletions(usual):
             if count:
                 print(f"{scope}: {count} deletions forgotten")
+        if before is not None:
+            _prune(store, before)
         print(f"{store.forget_runs(usual)} runs forgotten that did nothing")
     return 0
 

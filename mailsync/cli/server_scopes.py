@@ -8,10 +8,13 @@ from argparse import Namespace
 from mailsync.cli import server
 from mailsync.cli.server_words import hinting
 from mailsync.core.model import Repository, RepositoryId
+from mailsync.server.store import RequestError
+from mailsync.wire.errors import Code
 from mailsync.server.access import ADMINISTRATOR
 
 _SCOPE = "what is there: mailsync server scope list; how to add one: mailsync server scope add --help"
 _REPOSITORY = "how to add one: mailsync server repository add --help"
+_REPOSITORY_THERE = f"{_REPOSITORY}; how to change one: mailsync server repository set --help"
 
 
 def add_scope(arguments: Namespace) -> int:
@@ -59,9 +62,11 @@ def list_scopes(arguments: Namespace) -> int:
 
 
 def add_repository(arguments: Namespace) -> int:
-    """Adds a repository, or changes the one of this ID."""
+    """Adds a repository."""
     place = Repository(RepositoryId(arguments.id), arguments.description, arguments.type, arguments.offsite)
-    with server.open_store(arguments) as store, hinting(_REPOSITORY):
+    with server.open_store(arguments) as store, hinting(_REPOSITORY_THERE):
+        if any(one.repository.id == place.id for one in store.places(arguments.scope)):
+            raise RequestError(Code.INVALID, f"add repository {arguments.scope}.{place.id}: it is there already")
         store.add_repository(arguments.scope, place)
     print(f"repository {arguments.scope}.{arguments.id} added")
     return 0

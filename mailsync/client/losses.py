@@ -96,6 +96,11 @@ class Losses:
             rows = ((now, one.run, one.scope) for one in found)
             self._db.executemany("UPDATE lost SET told = ? WHERE run = ? AND scope = ?", rows)
 
+    def redone(self, run: RunId, scope: str) -> None:
+        """The run was still going on, and does it again by itself: nobody is told."""
+        with self._transaction():
+            self._db.execute("UPDATE lost SET told = -1 WHERE run = ? AND scope = ?", (run, scope))
+
     def clear(self) -> None:
         """Empties the list: people have dealt with it. What was on it is never looked for again."""
         with self._transaction():

@@ -99,16 +99,21 @@ def answer_failure(world: World, asked: Asked, reason: str, *, trace: str = "") 
 
 def answer_losses(world: World, asked: Asked) -> None:
     """Tells people which mails were applied and are lost, because the server began a new life without them."""
-    untold = tuple(one for one in world.journal.losses.all() if not one.told)
-    if not untold:
+    told = [one for one in asked.route.audiences if one.name != SENDER and one.when in ("always", "problem", "failure")]
+    untold = tuple(one for one in world.journal.losses.all() if not one.told and _is_of(world, one, asked.route))
+    if not untold or not told:
         return
     notice = lost_notice(lost_mails(world, untold))
-    for audience in asked.route.audiences:
-        if audience.name == SENDER or audience.when not in ("always", "problem", "failure"):
-            continue
+    for audience in told:
         name = f"{audience.name}-lost-{hashlib.sha256(notice.text.encode()).hexdigest()[:16]}"
         _send_once(world, asked.run, name, lambda to=audience.to, name=name: _notice(world, asked, to, name, notice))  # type: ignore[misc]
     world.journal.losses.mark_told(untold, world.now())
+
+
+def _is_of(world: World, lost: Lost, route: Route) -> bool:
+    """True when the mail came by this route: others' audiences are not told of it."""
+    known = world.journal.find(lost.run)
+    return known is not None and known.route == route.name
 
 
 def lost_mails(world: World, lost: Iterable[Lost]) -> tuple[LostMail, ...]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mailsync.flow.settle import Report
 
 MOST_CRASHES = 3
+_EVERYBODY = ""  # no audience has this name: all of them were answered, and only the server may not know it yet
 _HOUR = 3600
 _KILLED = f"{MOST_CRASHES} attempts were ended from outside before they were done (killed, or out of memory)"
 
@@ -184,6 +185,7 @@ def _process(intake: Intake, world: World, begun: Run) -> Ending:
         facts = settle(Job(intake.run, asked.route, begun.first_seen, report), world.journal, world.server)
         summary = answer(world, asked, facts, lease=lease)
         answer_losses(world, asked)
+        world.journal.mark_sent(intake.run, _EVERYBODY, world.now())
         lease.end()
     finally:
         world.journal.spent(intake.run, *world.server.spent())
@@ -219,6 +221,10 @@ def _give_up(intake: Intake, world: World, begun: Run, reason: str, *, trace: st
     """Holds a mail that cannot be done; people are told what is done and what is not."""
     from mailsync.flow.answer import answer_failure
 
+    if _EVERYBODY in world.journal.sent_to(intake.run):
+        told = f"done and answered, which the server could not be told: {reason}"
+        world.journal.end(intake.run, state=DONE, reason=told, now=world.now())
+        return Ending(Action.PROCESS, told)
     held = f"{reason}\n{trace}" if trace else reason
     try:
         answer_failure(world, _asked(intake, world, begun), reason, trace=trace)

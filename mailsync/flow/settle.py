@@ -29,9 +29,9 @@ from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_jso
 from mailsync.core.merge import Merged, merge
 from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot, parse_scope
 from mailsync.core.outcome import Change, Outcome, Result
-from mailsync.core.plan import Plan, PlanRules, make_plan, moved_volumes, plan_id
+from mailsync.core.plan import TARGETING, Plan, PlanRules, make_plan, moved_volumes, plan_id
 from mailsync.core.summary import Along, Applied, Context, Facts, Unfinished, context
-from mailsync.core.tally import operations_of
+from mailsync.core.tally import operations_of, tally
 from mailsync.flow.lost import Watched, Witness
 from mailsync.flow.masked import masked_context, masked_facts, masked_plan
 from mailsync.wire.batches import encode_apply
@@ -247,7 +247,7 @@ class _Course:
         chapters = self._journal.chapters(run)
         latest = {one.scope: one for one in chapters if one.scope != chapter.scope}
         others = [from_json(Decided, one.plan).plan for one in latest.values()]
-        earlier = {scope: self._server.earlier(scope, report.source, run)} if moved_volumes(decided.plan) else {}
+        earlier = {scope: self._earlier(decided.plan, report.source)} if moved_volumes(decided.plan) else {}
         found = [
             one
             for one in objections(report.mapped, [*others, decided.plan], self._job.route.guards, earlier)
@@ -267,6 +267,16 @@ class _Course:
         batches = () if found else _requests(self._job, report, decided.plan, (number, round_, part))
         added = Chapter(number, round_, chapter.scope, to_json(decided), dropped=False)
         self._journal.extend(run, (added,), batches, dropping=chapter.chapter if dropping else None)
+        if not found:
+            self._journal.losses.redone(run, chapter.scope)
+
+    def _earlier(self, plan: Plan, source: str) -> Earlier:
+        """What others moved, and what this run did before and does not do again."""
+        others = self._server.earlier(plan.scope, source, self._job.run)
+        rounds = [one for one in facts_of(self._journal, self._job.run).rounds if one.plan.scope == plan.scope]
+        mine = {step.volume for step in tally(rounds).done if step.action in TARGETING}
+        mine -= {step.volume for step in plan.steps if step.action in TARGETING}
+        return Earlier(others.volumes + len(mine), others.mails + bool(mine))
 
     def _refuse(self, chapter: Chapter, error: RefusedError) -> None:
         """Notes that the server takes nothing of a scope from this user, while it takes other things.

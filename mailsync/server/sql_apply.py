@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailsync.core.guard import DAY_SECONDS
 from mailsync.core.model import Scope
 from mailsync.core.outcome import Batch, Operation, Outcome, Result, RowResult
 from mailsync.server.access import Access, Rights
@@ -64,6 +65,7 @@ def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope
     _check_epoch(at, batch)
     if _is_overtaken(connection, at, batch):
         return _record_overtaken(connection, at, request)
+    _check_moves(connection, at, request)
     request = request._replace(batch=batch._replace(asof=min(batch.asof, request.now + CLOCKS_DIFFER)))
     _check_base(at, batch)
     drafts = Drafts(connection, locked, rights)
@@ -266,6 +268,21 @@ def _is_overtaken(connection: Connection, at: Standpoint, batch: Batch) -> bool:
         text = f"apply: another report of {batch.source} was applied to {at.scope} since the plan was made"
         raise RequestError(Code.PLAN_STALE, text)
     return False
+
+
+def _check_moves(connection: Connection, at: Standpoint, request: Request) -> None:
+    """PLAN_STALE where reports have no order and another one has moved something since: guards add up."""
+    batch = request.batch
+    if not batch.source or batch.asof or not batch.operations:
+        return
+    query = (
+        "SELECT max(last) FROM batches WHERE media = ? AND source = ? AND time > ? AND moved > 0 AND run <> ?"
+    )
+    values = (at.number, batch.source, request.now - DAY_SECONDS, batch.run)
+    ((version,),) = connection.execute(query, values).fetchall()
+    if version is not None and version > batch.base:
+        text = f"apply: another report of {batch.source} moved volumes of {at.scope} since the plan was made"
+        raise RequestError(Code.PLAN_STALE, text)
 
 
 def _record_overtaken(connection: Connection, at: Standpoint, request: Request) -> Outcome:

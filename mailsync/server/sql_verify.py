@@ -117,8 +117,8 @@ def _batch_flaw(database: Database, entry: Entry, media: int) -> Iterator[Flaw]:
         return
 
     def read(connection: Connection) -> dict[str, object] | None:
-        query = "SELECT 1 FROM batches WHERE number = ? AND id = ?"
-        if connection.execute(query, (number, entry.batch)).fetchone() is None:
+        query = "SELECT 1 FROM batches WHERE number = ? AND id = ? AND media = ?"
+        if connection.execute(query, (number, entry.batch, media)).fetchone() is None:
             query = "SELECT 1 FROM ledger WHERE media = ? AND seq = ?"
             pruned = connection.execute(query, (media, entry.seq)).fetchone() is None  # while this walks the chain
             return said if pruned else None

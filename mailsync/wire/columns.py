@@ -27,7 +27,7 @@ from mailsync.wire.encodings import (
     decode_numbers,
     decode_texts,
     encode_integers_of,
-    encode_texts,
+    encode_values,
 )
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 from mailsync.wire.forms import Form, converted, to_number, to_texts
@@ -184,5 +184,5 @@ def encode_derived(texts: Sequence[str], other: int, others: Sequence[str]) -> C
     at = [row for row, (text, same) in enumerate(zip(texts, others, strict=True)) if text != same]
     if len(at) > len(texts) // 8:
         return None
-    encoding, data = encode_texts([texts[row] for row in at])
+    encoding, data = encode_values([texts[row] for row in at])  # "" is a value: an exception is never null
     return Column(DERIVED, _DERIVED.pack(other, len(at), encoding, len(data)) + data + encode_integers(at))

@@ -93,7 +93,7 @@ def test_what_a_reply_saw_before_a_restore_is_lost_with_it_and_later_another_has
     reply(site, "one", f"US01.LTO {now.seq + 1} {'ab' * 32}", date="Mon, 23 Nov 2020 06:00:00 +0000")
     reply(site, "two", f"US01.LTO {now.seq + 1} {'cd' * 32}", date="Mon, 23 Nov 2099 06:00:00 +0000")
     site.server("restored")
-    site.server("repository", "add", "US01.LTO", "OFFS")  # takes the number of the lost entry
+    site.server("repository", "add", "US01.LTO", "TRAN")  # takes the number of the lost entry
     status, text = verify(site)
     assert status == 1
     assert re.search(r"lost: reply one saw it, and the backup that was restored at \S+Z ends before it\n", text)

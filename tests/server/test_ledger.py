@@ -109,6 +109,7 @@ def test_the_hash_is_the_documented_one():
         ("UPDATE batches SET results = '1' WHERE number = 2", "was altered"),
         ("UPDATE sources SET mail = 'x' WHERE batch = 2 AND position = 1", "was altered"),
         ("DELETE FROM batches WHERE number = 2", "is not recorded any more"),
+        ("UPDATE batches SET media = 99 WHERE number = 2", "is not recorded any more"),
         ("DELETE FROM ledger WHERE media = 1 AND seq = 2", "the ledger knows nothing of it"),
     ],
 )
