@@ -111,7 +111,8 @@ def test_the_limits_are_those_of_the_documents():
     for line in (
         "| connections | 500; not yet logged on 64, and 8 per address |",
         "| handshake and login | 10 s together |",
-        "| silence | 30 s within a frame, 120 s between messages |",
+        "| silence | 30 s within a message, 120 s between messages |",
+        "| a message that trickles in | 120 s for each 64 KiB of it |",
         "| a request's answer | 60 s;",
         "| a client that does not read | 60 s, then dropped |",
         "| handshakes remembered against replay | 65,536 |",
