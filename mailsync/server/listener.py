@@ -140,6 +140,8 @@ class Listener:
             task = asyncio.ensure_future(self._serve(client, Peer(*(address or ("", 0))[:2])))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            # Nobody who fills the backlog keeps the others waiting, or comes in before those it pushes out are gone.
+            await asyncio.sleep(0)
 
     async def _serve(self, client: socket.socket, peer: Peer) -> None:
         task = asyncio.current_task()

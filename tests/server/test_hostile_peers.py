@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import socket
 import struct
+import threading
 import time
 import tracemalloc
 import zlib
@@ -15,15 +17,17 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from listening import PATIENCE, SCOPE, TOKEN, Talker, ended
+from listening import KEY, PATIENCE, SCOPE, TOKEN, Talker, ended
 
 from mailsync.core.cursor import Cursor
 from mailsync.server.admission import Admission, Limits
 from mailsync.server.store import LoadRow
 from mailsync.wire import limits as wire_limits
+from mailsync.wire.client_session import ClientSession
 from mailsync.wire.compression import Method
+from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code
-from mailsync.wire.events import ErrorReceived, PongReceived
+from mailsync.wire.events import Connected, ErrorReceived, PongReceived
 from mailsync.wire.frames import Message, seal
 from mailsync.wire.messages import Kind, Sync
 
@@ -212,6 +216,24 @@ def test_thousands_of_half_open_connections_cost_the_flood_and_a_right_client_ge
     ends = served.ends()
     assert ends.count("dropped") >= count - 64
     assert len(ends) == count + len(range(250, count, 500)) + 1
+
+
+def test_a_burst_of_connections_is_let_in_one_by_one_so_that_who_comes_last_finds_room(serve):
+    served = serve(connections=100, newcomers=20, login=PATIENCE)
+    with ExitStack() as stack:
+        held, let_go = threading.Event(), threading.Event()
+        served._loop.call_soon_threadsafe(lambda: held.set() or let_go.wait(PATIENCE))
+        assert held.wait(PATIENCE)
+        for _ in range(300):
+            stack.enter_context(served.socket())
+        right = _From(served, "127.0.0.3").socket()
+        stack.enter_context(right)
+        session = ClientSession(key=KEY, token=TOKEN, random=os.urandom(RANDOM_BYTES))
+        right.sendall(session.start())
+        let_go.set()
+        assert isinstance(session.receive_data(right.recv(2**16))[0], Connected)
+    served.stop()
+    assert served.ends().count("dropped") >= 280
 
 
 def memory_of(process) -> int:
