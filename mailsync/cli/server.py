@@ -212,7 +212,9 @@ def _restored(arguments: argparse.Namespace) -> int:
 
     with open_store(arguments) as store:
         if not store.users() and next(iter(store.chain("site")), None) is None:
-            raise UsageError("restored: there is nothing in this store", hint="put the backup back first: docs/server.md")
+            raise UsageError(
+                "restored: there is nothing in this store", hint="put the backup back first: docs/server.md"
+            )
         store.renew_epoch(secrets.token_bytes(16))
     print("every client's copy will be downloaded anew")
     return 0

@@ -42,7 +42,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     listing(leaf(actions, "list", "every grant", _GRANT_HELP, list_grants))
     remove = leaf(actions, "remove", "take a grant back, at once", _GRANT_HELP, remove_grant)
     _holder(remove)
-    remove.add_argument("customers", metavar="FILTER", help="as it was granted")
+    remove.add_argument("customers", metavar="FILTER", help="the filter of the grant, without its access")
     actions = group(commands, "group", "users who are granted things together", _GROUP_HELP)
     add = leaf(actions, "add", "add a group, or change its description", _GROUP_HELP, add_group)
     add.add_argument("name", metavar="GROUP", help="1 to 16 letters, digits, dots and hyphens")

@@ -48,7 +48,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     rotate.add_argument("id", metavar="ID", help="the old one")
     rotate.add_argument("--as", metavar="ID", dest="name", help="the new one's ID (default: ID.2, ID.3, ...)")
     rotate.add_argument("--out", metavar="FILE", help="the file to make, mode 0600 (default: print it)")
-    limit = leaf(actions, "set", "say whom a key is for; without options: anybody, from anywhere", _HELP, set_key)
+    limit = leaf(actions, "set", "say whom a key is for: what is not named is lifted", _HELP, set_key)
     limit.add_argument("id", metavar="ID")
     _add_terms(limit)
     leaf(actions, "static", "make a new static key for the server", _HELP, new_static)

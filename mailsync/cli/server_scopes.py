@@ -8,9 +8,9 @@ from argparse import Namespace
 from mailsync.cli import server
 from mailsync.cli.server_words import hinting
 from mailsync.core.model import Repository, RepositoryId
+from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.store import RequestError
 from mailsync.wire.errors import Code
-from mailsync.server.access import ADMINISTRATOR
 
 _SCOPE = "what is there: mailsync server scope list; how to add one: mailsync server scope add --help"
 _REPOSITORY = "how to add one: mailsync server repository add --help"

@@ -2,8 +2,8 @@
 
 Strategy (exactly-once.md section 5): the journal keeps the epoch in which it last saw each scope. When that changes,
 the batches it has outcomes of are looked for on the server, and those that are lost are noted in the transaction that
-keeps the new epoch: a kill before it asks again, a kill after it has lost nothing. People are told once; the list stays
-until it is cleared.
+keeps the new epoch: a kill before it asks again, a kill after it has lost nothing. People are told once, or by two
+mails that are answered at the same moment; the list stays until it is cleared.
 
 table    one row per    holds
 epochs   scope          the epoch it was last seen in

@@ -1,4 +1,4 @@
-"""Guards: a plan that looks like an accident is answered, not applied, and an operator can release exactly it.
+"""Guards: a plan that looks like an accident is answered, not applied.
 
 objection            when
 min_rows             the report has fewer records than it says

@@ -172,7 +172,7 @@ class SiteServer:
             return self._connected().earlier(scope, source, run)
 
     def missing(self, scope: Scope, batches: Sequence[bytes]) -> Missing:
-        """As lost.Server.missing."""
+        """As lost.Witness.missing."""
         with _waiting():
             return self._connected().missing(scope, batches)
 

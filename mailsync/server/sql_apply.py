@@ -275,9 +275,7 @@ def _check_moves(connection: Connection, at: Standpoint, request: Request) -> No
     batch = request.batch
     if not batch.source or batch.asof or not batch.operations:
         return
-    query = (
-        "SELECT max(last) FROM batches WHERE media = ? AND source = ? AND time > ? AND moved > 0 AND run <> ?"
-    )
+    query = "SELECT max(last) FROM batches WHERE media = ? AND source = ? AND time > ? AND moved > 0 AND run <> ?"
     values = (at.number, batch.source, request.now - DAY_SECONDS, batch.run)
     ((version,),) = connection.execute(query, values).fetchall()
     if version is not None and version > batch.base:

@@ -152,3 +152,27 @@ def test_a_day_later_it_goes_on(world):
         source = store.batches(scope)[0].source
         assert store.earlier(scope, source, bytes(32), now + DAY_SECONDS - 60, ADMINISTRATOR) == (20, 1)
         assert store.earlier(scope, source, bytes(32), now + DAY_SECONDS + 60, ADMINISTRATOR) == (0, 0)
+
+
+class Away:
+    """The site's server, of which no batch comes through."""
+
+    def __init__(self, server) -> None:
+        self._server = server
+
+    def __getattr__(self, name):
+        return getattr(self._server, name)
+
+    def apply(self, _):
+        raise TemporaryError("the server is away")
+
+
+@pytest.mark.parametrize("events", [False, True])
+def test_plans_that_waited_for_the_server_are_judged_by_what_the_others_moved_meanwhile(site, world, events):
+    jobs = [job(world, moves(20 * number, 20), events=events) for number in range(4)]
+    for one in jobs:
+        with pytest.raises(TemporaryError):
+            settle(one, world.journal, Away(world.server))
+    for one in jobs:
+        settle(one, world.journal, world.server)
+    assert moved(site) == 20

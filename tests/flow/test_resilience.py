@@ -20,7 +20,7 @@ from mailsync.core.errors import DeadlineError, TemporaryError
 from mailsync.core.model import RunId
 from mailsync.flow import settle as settling
 from mailsync.flow.intake import deliver
-from mailsync.flow.world import World
+from mailsync.flow.world import SiteServer, World
 from mailsync.mail.verdict import Action, Envelope
 
 NAMES = volume_names(20)
@@ -288,3 +288,23 @@ def test_a_mail_overtaken_by_a_newer_report_is_held_and_people_are_told(site):
     assert one["reason"].startswith("overtaken: a newer report of nightly/nightly-csv")
     reply = next(message for message in site.replies() if b"<report-1@" in message)
     assert b"newer report" in reply
+
+
+def test_a_mail_that_is_done_and_answered_is_not_held_because_the_server_could_not_be_told(site, monkeypatch):
+    def cut(*_):
+        raise TemporaryError("the line was cut")
+
+    with served(site):
+        mail = report_mail(site, extract([(NAMES[0], "OFFS")]), number=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(SiteServer, "end_run", cut)
+            with World(load_site(site.config)) as world, pytest.raises(TemporaryError):
+                deliver(mail, Envelope(site.recipient), world)
+        assert len(site.replies()) == 1
+    site.edit("give_up: 24h", "give_up: 1s")
+    time.sleep(2.1)
+    done = site.filter(mail)
+    assert done.returncode == 0
+    assert b"done and answered" in done.stderr
+    assert held(site) == []
+    assert len(site.replies()) == 1

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from sites import Site, extract, library_csv, load, make_site, served, volume_names
+from sites import Site, extract, library_csv, load, make_site, report_mail, served, volume_names
 
 from mailsync.client.failures import OvertakenError
 from mailsync.config.definitions import load_definitions
+from mailsync.config.route import Audience
 from mailsync.config.site import load_site
 from mailsync.core.errors import RefusedError, TemporaryError
 from mailsync.core.identity import run_id
@@ -16,9 +20,13 @@ from mailsync.core.model import Attachment
 from mailsync.core.outcome import Result
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Verdict
+from mailsync.flow.answer import Asked, answer_losses
 from mailsync.flow.reading import file_report
 from mailsync.flow.settle import ROUNDS, Job, settle
 from mailsync.flow.world import World
+from mailsync.mail.reply import OriginalMail
+from mailsync.mail.verdict import Action
+from mailsync.mail.verdict import Verdict as Verdict_
 
 NAMES = volume_names(40)
 
@@ -245,3 +253,54 @@ def test_a_token_that_was_revoked_meanwhile_leaves_the_run_to_be_tried_again(sit
         settle(asked, world.journal, Between(world, granted(site, "token", "revoke", "filter")))
     assert [chapter.dropped for chapter in world.journal.chapters(asked.run)] == [False]
     assert len(world.journal.unanswered(asked.run)) == 1
+
+
+def test_a_later_plan_of_a_run_is_judged_together_with_what_the_run_did_before(site, world, monkeypatch):
+    monkeypatch.setattr("mailsync.core.batches.MOST_OPERATIONS", 6)
+    asked = job(world, [(name, "OFFS") for name in NAMES[:12]])
+    other = job(world, [(name, "OFFS") for name in NAMES[20:25]])
+    facts = settle(
+        asked, world.journal, Between(world, lambda: None, lambda: settle(other, world.journal, world.server))
+    )
+    assert sum(volume["repository"] == "OFFS" for volume in site.export().values()) == 6 + 5
+    assert ["max_share_moved" in one.reason for one in facts.unfinished] == [True]
+
+
+def test_what_a_restore_took_back_and_the_run_does_again_is_not_told_as_lost(site, world, monkeypatch):
+    monkeypatch.setattr("mailsync.core.batches.MOST_OPERATIONS", 1)
+    settle(job(world, [(NAMES[5], "LIBR")]), world.journal, world.server)
+    copy = _backup(site)
+    asked = job(world, [(NAMES[0], "OFFS"), (NAMES[1], "OFFS")])
+    settle(asked, world.journal, Between(world, lambda: None, lambda: _restore(site, copy)))
+    assert [site.export()[name]["repository"] for name in NAMES[:2]] == ["OFFS", "OFFS"]
+    assert world.journal.losses.all() == ()
+
+
+def test_lost_mails_are_told_to_their_own_routes_people_only(site, world):
+    copy = _backup(site)
+    assert site.filter(report_mail(site, extract([(NAMES[0], "OFFS")]), number=1)).returncode == 0
+    _restore(site, copy)
+    asked = job(world, [(NAMES[7], "LIBR")])
+    settle(asked, world.journal, world.server)
+    known = asked.route._replace(
+        name="weekly", audiences=(Audience("customer", ("x@example.net",), "always", "operator"),)
+    )
+    before = len(site.replies())
+    answer_losses(world, Asked(asked.run, known, Verdict_(Action.PROCESS, ""), OriginalMail(), 1))
+    assert (len(site.replies()), [one.told for one in world.journal.losses.all()]) == (before, [0])
+    answer_losses(world, Asked(asked.run, asked.route, Verdict_(Action.PROCESS, ""), OriginalMail(), 1))
+    assert len(site.replies()) == before + 1
+    assert [one.told > 0 for one in world.journal.losses.all()] == [True]
+
+
+def _backup(site) -> Path:
+    copy = site.folder / "backup.db"
+    with closing(sqlite3.connect(site.folder / "state/server.db")) as live, closing(sqlite3.connect(copy)) as kept:
+        live.backup(kept)
+    return copy
+
+
+def _restore(site, copy: Path) -> None:
+    with closing(sqlite3.connect(site.folder / "state/server.db")) as live, closing(sqlite3.connect(copy)) as kept:
+        kept.backup(live)
+    assert site.run("server", "restored").returncode == 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
+from sites import make_site
 
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
@@ -337,3 +339,18 @@ def test_what_a_source_moved_is_read_from_an_index(store_url, history):
         plan = connection.execute(f"EXPLAIN QUERY PLAN {_MOVED}", (1, "", 0, b"")).fetchall()
     assert any("batches_by_move" in row[-1] for row in plan), plan
     assert not any("SCAN" in row[-1] for row in plan), plan
+
+
+def test_the_command_forgets_deletions_whose_entries_it_takes_away(tmp_path, clock):
+    site, scope = make_site(tmp_path / "site"), Scope(CustomerId("US01"), MediaId("DLT"))
+    clock.now = time.time() - 60 * DAY
+    with open_url(f"sqlite:{site.folder}/state/server.db", clock=clock) as store:
+        store.add_scope(scope, repositories=[Repository(RepositoryId("LIBR"))], default_repository="LIBR")
+        store.load(("repository",), [LoadRow(scope, f"A{number}", ("LIBR",), 0) for number in range(5)])
+        store.delete(scope, ["A1"])
+        store.delete(scope, ["A2"])
+        clock.now = time.time()
+        store.delete(scope, ["A3"])
+    told = site.run("server", "prune", "--keep", "30d").stdout
+    assert b"US01.DLT: 2 deletions forgotten" in told
+    assert b"US01.DLT: 3 entries" in told

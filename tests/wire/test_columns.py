@@ -96,7 +96,9 @@ def test_marks_come_back(marks):
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(["A", "B", "C", ""]), min_size=8), st.lists(st.sampled_from(["D", "E", ""]), max_size=4))
+@given(
+    st.lists(st.sampled_from(["A", "B", "C", ""]), min_size=8), st.lists(st.sampled_from(["D", "E", ""]), max_size=4)
+)
 def test_a_column_derived_from_another_comes_back(texts, changes):
     other = [*texts * (1 + 2 * len(changes))]
     texts = list(other)
