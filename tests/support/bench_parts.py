@@ -95,7 +95,7 @@ def install(folder: Path) -> str:
     run_quietly([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)])
     run_quietly([sys.executable, "-m", "venv", str(folder / "venv")])
     (wheel,) = folder.glob("*.whl")
-    run_quietly([str(folder / "venv" / "bin" / "pip"), "install", "--quiet", str(wheel)])
+    run_quietly([str(folder / "venv" / "bin" / "pip"), "install", "--quiet", f"{wheel}[postgres]"])
     return str(folder / "venv" / "bin" / "mailsync")
 
 
