@@ -150,7 +150,7 @@ def _stored(store: Store, chain: str, wanted: Collection[int]) -> tuple[dict[int
 def _missed(witness: Witness, restores: Iterable[Restore], *, is_there: bool) -> str:
     """Why the entry that a reply saw is not there as it was."""
     for one in restores:
-        if 0 < witness.date < one.time and one.lengths.get(witness.chain, 0) < witness.seq:
+        if 0 < witness.date <= one.time and one.lengths.get(witness.chain, 0) < witness.seq:
             when = datetime.fromtimestamp(one.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             return f"lost: reply {witness.reply} saw it, and the backup that was restored at {when} ends before it"
     if is_there:
