@@ -29,6 +29,29 @@ class Request(NamedTuple):
     now: int
 
 
+class Recorded(NamedTuple):
+    """A batch that was recorded: its number in the tables, the request's hash, who sent it, and its outcome."""
+
+    number: int
+    hash: bytes
+    user: str
+    outcome: Outcome
+
+
+def find_recorded(connection: Connection, at: Standpoint, batch: bytes) -> Recorded | None:
+    """The recorded batch of this id in the scope."""
+    query = (
+        'SELECT number, request_hash, "user", first, last, results, texts, overtaken FROM batches '
+        "WHERE media = ? AND id = ?"
+    )
+    row = connection.execute(query, (at.number, batch)).fetchone()
+    if row is None:
+        return None
+    number, request_hash, user, first, last, digits, texts, overtaken = row
+    outcome = read_outcome(batch, first, last, digits, texts)._replace(overtaken=bool(overtaken))
+    return Recorded(number, request_hash, user, outcome)
+
+
 def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -> Outcome:
     """The outcome as it was recorded."""
     why = json.loads(texts)

@@ -102,15 +102,30 @@ class TestGrants:
         self.grant(library, Access.WRITE, "DE*,US01")
         assert library.apply(make_batch(move("A1", "OFFS")), HASH, guest, 5).results[0].result is Result.OK
 
-    def test_a_grant_taken_back_ends_at_once_and_covers_the_record_too(self, library, guest, scope, make_batch, move):
+    def test_a_grant_taken_back_ends_at_once(self, library, guest, scope, make_batch, move):
         self.grant(library, Access.WRITE)
-        batch = make_batch(move("A1", "OFFS"))
-        library.apply(batch, HASH, guest, 5)
+        library.apply(make_batch(move("A1", "OFFS")), HASH, guest, 5)
         library.add_grant(Grant(USER_KIND, "guest", "US*", Access.READ))
-        refused(Code.FORBIDDEN, library.apply, batch, HASH, guest, 5)
+        refused(Code.FORBIDDEN, library.apply, make_batch(move("A2", "OFFS"), id=b"batch-0000000002"), HASH, guest, 5)
         library.remove_grant(USER_KIND, "guest", "US*")
         refused(Code.NO_SUCH_SCOPE, library.sync, scope, Cursor(), 0, 10, user="guest")
         refused(Code.INVALID, library.remove_grant, USER_KIND, "guest", "US*")
+
+    def test_who_sent_a_batch_hears_its_outcome_whatever_was_granted_since(self, library, who, guest, make_batch, move):
+        """The first answer may have been lost: a refusal would let its run say that nothing was done."""
+        self.grant(library, Access.WRITE)
+        batch = make_batch(move("A1", "OFFS"))
+        outcome = library.apply(batch, HASH, guest, 5)
+        library.remove_grant(USER_KIND, "guest", "US*")
+        assert library.apply(batch, HASH, guest, 6) == outcome._replace(replayed=True)
+        refused(Code.BATCH_ID_REUSED, library.apply, batch, b"i" * 32, guest, 6)
+        library.add_token("other", VERIFIER, 1, grants=())
+        refused(Code.NO_SUCH_SCOPE, library.apply, batch, HASH, guest._replace(user="other"), 6)
+        library.add_grant(Grant(USER_KIND, "other", "US*", Access.READ))
+        refused(Code.FORBIDDEN, library.apply, batch, HASH, guest._replace(user="other"), 6)
+        assert library.apply(batch, HASH, who, 6).replayed
+        library.revoke_token("guest", 7)
+        refused(Code.FORBIDDEN, library.apply, batch, HASH, guest, 8)
 
     @pytest.mark.usefixtures("guest")
     def test_a_group_grants_to_its_members(self, library, scope):
