@@ -22,7 +22,7 @@ from mailsync.definition.filters import Filter
 from mailsync.definition.mapping import Context, map_attachment
 from mailsync.definition.model import ChangeSkip, Definition
 from mailsync.flow.claims import Claims, claims_of
-from mailsync.flow.settle import Report
+from mailsync.flow.decide import Report
 from mailsync.mail.unpack import Unpacked, unpack
 from mailsync.mail.verdict import Verdict
 from mailsync.tables.reader import read_table

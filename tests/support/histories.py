@@ -43,8 +43,9 @@ from mailsync.core.plan import PlanRules
 from mailsync.core.summarise import summarise
 from mailsync.core.tally import tally
 from mailsync.flow import answer
+from mailsync.flow.decide import Report
 from mailsync.flow.lease import take_lease
-from mailsync.flow.settle import Job, Report, settle
+from mailsync.flow.settle import Job, settle
 from mailsync.server.access import ADMINISTRATOR, Access, Grant
 from mailsync.server.ring import RingFile
 from mailsync.server.schema import TABLES
