@@ -15,7 +15,8 @@ from mailsync.config.route import Route
 from mailsync.core.guard import Earlier, objections
 from mailsync.core.merge import merge
 from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot
-from mailsync.core.plan import Plan, PlanRules, make_plan, moved_volumes, plan_id
+from mailsync.core.plan import Plan, moved_volumes, plan_id
+from mailsync.core.planning import PlanRules, make_plan
 from mailsync.core.summary import Context, Facts, context
 from mailsync.flow.masked import masked_context, masked_facts, masked_plan
 

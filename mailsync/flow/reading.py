@@ -16,7 +16,7 @@ from mailsync.config.route import Route
 from mailsync.config.site import Site
 from mailsync.core.inventory import Listing, Lists, joined_doubts
 from mailsync.core.model import Attachment, Mapped, Origin, Problem, Scope
-from mailsync.core.plan import ChangeRule, PlanRules
+from mailsync.core.planning import ChangeRule, PlanRules
 from mailsync.definition.days import day_of
 from mailsync.definition.filters import Filter
 from mailsync.definition.mapping import Context, map_attachment

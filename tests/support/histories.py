@@ -39,7 +39,7 @@ from mailsync.core.identity import run_id
 from mailsync.core.inventory import Listing, Lists
 from mailsync.core.model import Mapped, Place, Records, Repository, RepositoryId, parse_scope
 from mailsync.core.outcome import Outcome
-from mailsync.core.plan import PlanRules
+from mailsync.core.planning import PlanRules
 from mailsync.core.summarise import summarise
 from mailsync.core.tally import tally
 from mailsync.flow import answer
