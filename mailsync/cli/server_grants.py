@@ -111,7 +111,7 @@ def remove_grant(arguments: Namespace) -> int:
 
 def add_group(arguments: Namespace) -> int:
     """Adds a group, or changes its description."""
-    with server.open_store(arguments) as store, hinting(_GROUP):
+    with server.open_store(arguments, make=True) as store, hinting(_GROUP):
         store.add_group(arguments.name, arguments.description)
     print(f"group {arguments.name} added")
     return 0

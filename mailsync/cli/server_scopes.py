@@ -21,7 +21,7 @@ def add_scope(arguments: Namespace) -> int:
     """Adds a media type, with its default repository when one is named."""
     default = arguments.default
     repositories = (Repository(RepositoryId(default), default),) if default else ()
-    with server.open_store(arguments) as store, hinting(_SCOPE):
+    with server.open_store(arguments, make=True) as store, hinting(_SCOPE):
         store.add_scope(
             arguments.scope,
             description=arguments.description,

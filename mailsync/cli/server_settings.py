@@ -99,7 +99,7 @@ def add_cluster(arguments: Namespace) -> int:
     """Adds a data cluster."""
     from mailsync.server.administration import Cluster
 
-    with server.open_store(arguments) as store, hinting("mailsync server cluster add --help"):
+    with server.open_store(arguments, make=True) as store, hinting("mailsync server cluster add --help"):
         store.add_cluster(Cluster(arguments.id, arguments.description))
     print(f"data cluster {arguments.id} added")
     return 0

@@ -62,7 +62,7 @@ def add_user(arguments: Namespace) -> int:
     """Adds a user with a password."""
     now = int(time.time())
     upgrade_by = _upgrade_by(arguments, now)
-    with server.open_store(arguments) as store, hinting(_HINT):
+    with server.open_store(arguments, make=True) as store, hinting(_HINT):
         verifier = _verifier(arguments)
         store.add_user(
             arguments.user, verifier, now, email=arguments.email, upgrade_by=upgrade_by, grants=arguments.grant

@@ -221,3 +221,60 @@ def test_pending_and_overdue_volumes_are_listed(said, listed, tmp_path):
     ]
     assert [one["volume"] for one in listed("overdue", "--days", "0")["volumes"]] == ["A00001", "A00003", "A00002"]
     assert said("overdue")[1][1].split() == ["US01.LTO", "A00002", "LIBR", "->", "LIBR", "move", "date", "2001-01-31"]
+
+
+READING = [
+    ("scope", "list"),
+    ("scope", "set", "US01.LTO", "--cap", "1"),
+    ("repository", "add", "US01.LTO", "OFFS"),
+    ("repository", "list", "US01.LTO"),
+    ("export", "--scope", "US01.LTO"),
+    ("user", "list"),
+    ("token", "list"),
+    ("token", "revoke", "a"),
+    ("grant", "add", "a", "US*:write"),
+    ("group", "list"),
+    ("cluster", "list"),
+    ("pending",),
+    ("overdue",),
+    ("prune",),
+    ("restored",),
+    ("copy", "--to", "sqlite:there.db"),
+]
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_what_reads_or_changes_makes_no_store_and_says_where_it_looked(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(["server", *words, "--store", "sqlite:gone.db"]) == 2
+    said = [
+        f"mailsync: there is no store at {tmp_path}/gone.db",
+        "mailsync: hint: is listen.store, or --store, the right one?",
+    ]
+    assert capsys.readouterr().err.splitlines() == said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nor_does_verifying_a_ledger_and_an_empty_file_is_no_store(tmp_path, capsys):
+    (tmp_path / "empty.db").touch()
+    assert main(["audit", "verify", "--store", f"sqlite:{tmp_path}/empty.db"]) == 2
+    assert f"there is no store at {tmp_path}/empty.db, which is empty\n" in capsys.readouterr().err
+    assert (tmp_path / "empty.db").stat().st_size == 0
+    assert main(["audit", "verify", "--store", f"sqlite:{tmp_path}/no/such.db"]) == 2
+    assert f"there is no store at {tmp_path}/no/such.db\n" in capsys.readouterr().err
+
+
+ADDING = [
+    ("scope", "add", "US01.LTO"),
+    ("token", "add", "a"),
+    ("group", "add", "couriers"),
+    ("cluster", "add", "north"),
+    ("load", "/dev/null"),
+]
+
+
+@pytest.mark.parametrize("words", ADDING, ids=" ".join)
+def test_what_adds_makes_the_store_it_adds_to(tmp_path, words):
+    main(["server", *words, "--store", f"sqlite:{tmp_path}/new.db"])
+    with SqliteStore(tmp_path / "new.db", make=False) as store:
+        assert store.heads()
