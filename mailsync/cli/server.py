@@ -159,7 +159,7 @@ def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentPars
     server_settings.configure_scope(actions)
     _listing(_leaf(actions, "list", "every scope and where it stands", _SCOPE_HELP, scopes.list_scopes))
     actions = _group(commands, "repository", "the places of a scope", _REPOSITORY_HELP)
-    add = _leaf(actions, "add", "add a repository, or change it", _REPOSITORY_HELP, scopes.add_repository)
+    add = _leaf(actions, "add", "add a repository", _REPOSITORY_HELP, scopes.add_repository)
     add.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
     add.add_argument("id", metavar="ID", help="1 to 4 letters or digits")
     add.add_argument("--description", default="", help="at most 20 characters")

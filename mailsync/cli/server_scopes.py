@@ -6,11 +6,9 @@ import json
 from argparse import Namespace
 
 from mailsync.cli import server
-from mailsync.cli.server_words import hinting
+from mailsync.cli.server_words import hinting, there_already
 from mailsync.core.model import Repository, RepositoryId
 from mailsync.server.access import ADMINISTRATOR
-from mailsync.server.store import RequestError
-from mailsync.wire.errors import Code
 
 _SCOPE = "what is there: mailsync server scope list; how to add one: mailsync server scope add --help"
 _REPOSITORY = "how to add one: mailsync server repository add --help"
@@ -66,7 +64,7 @@ def add_repository(arguments: Namespace) -> int:
     place = Repository(RepositoryId(arguments.id), arguments.description, arguments.type, arguments.offsite)
     with server.open_store(arguments) as store, hinting(_REPOSITORY_THERE):
         if any(one.repository.id == place.id for one in store.places(arguments.scope)):
-            raise RequestError(Code.INVALID, f"add repository {arguments.scope}.{place.id}: it is there already")
+            raise there_already(f"repository {arguments.scope}.{place.id}")
         store.add_repository(arguments.scope, place)
     print(f"repository {arguments.scope}.{arguments.id} added")
     return 0

@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from mailsync.cli import server
-from mailsync.cli.server_words import group, hinting, leaf, listing, scope_word
+from mailsync.cli.server_words import group, hinting, leaf, listing, scope_word, there_already
 
 _SCOPE_HELP = """\
 What is not named stays as it is. The filter and the cap are for new volumes, from reports and loads; in a locked media
@@ -35,7 +35,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     actions = group(commands, "cluster", "data clusters that volumes may name", _CLUSTER_HELP)
     add = leaf(actions, "add", "add a data cluster, or change its description", _CLUSTER_HELP, add_cluster)
     add.add_argument("id", metavar="NAME", help="at most 256 characters")
-    add.add_argument("--description", default="", help="at most 40 characters")
+    add.add_argument("--description", help="at most 40 characters")
     listing(leaf(actions, "list", "every data cluster", _CLUSTER_HELP, list_clusters))
 
 
@@ -96,12 +96,15 @@ def set_repository(arguments: Namespace) -> int:
 
 
 def add_cluster(arguments: Namespace) -> int:
-    """Adds a data cluster."""
+    """Adds a data cluster, or changes its description."""
     from mailsync.server.administration import Cluster
 
     with server.open_store(arguments, make=True) as store, hinting("mailsync server cluster add --help"):
-        store.add_cluster(Cluster(arguments.id, arguments.description))
-    print(f"data cluster {arguments.id} added")
+        is_there = any(one.id == arguments.id for one in store.clusters())
+        if is_there and arguments.description is None:
+            raise there_already(f"data cluster {arguments.id}")
+        store.add_cluster(Cluster(arguments.id, arguments.description or ""))
+    print(f"data cluster {arguments.id} {'changed' if is_there else 'added'}")
     return 0
 
 

@@ -223,6 +223,31 @@ def test_pending_and_overdue_volumes_are_listed(said, listed, tmp_path):
     assert said("overdue")[1][1].split() == ["US01.LTO", "A00002", "LIBR", "->", "LIBR", "move", "date", "2001-01-31"]
 
 
+@pytest.mark.parametrize(
+    ("words", "listing", "what"),
+    [
+        (("group", "add", "couriers"), ("group", "list"), "group couriers"),
+        (("cluster", "add", "north"), ("cluster", "list"), "data cluster north"),
+        (("repository", "add", "US01.LTO", "VLT2"), ("repository", "list", "US01.LTO"), "repository US01.LTO.VLT2"),
+    ],
+)
+def test_what_is_there_is_not_added_again_and_keeps_its_description(said, words, listing, what):
+    assert said(*words, "--description", "Building 1") == (0, [f"{what} added"], [])
+    before = said(*listing)
+    assert "Building 1" in " ".join(before[1])
+    status, printed, told = said(*words)
+    assert (status, printed, told[0]) == (1, [], f"add {what}: it is there already")
+    assert said(*listing) == before
+
+
+@pytest.mark.parametrize("words", [("group", "add", "couriers"), ("cluster", "add", "north")])
+def test_a_group_or_data_cluster_gets_another_description_by_naming_it(said, words):
+    said(*words, "--description", "Building 1")
+    (told,) = said(*words, "--description", "Building 2")[1]
+    assert told.endswith(" changed")
+    assert "Building 2" in said(words[0], "list")[1][0]
+
+
 READING = [
     ("scope", "list"),
     ("scope", "set", "US01.LTO", "--cap", "1"),
