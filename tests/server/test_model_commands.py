@@ -100,9 +100,15 @@ def test_an_md5_is_kept_under_a_kdf_and_nothing_else_is_taken_for_one(said, monk
     digest = "0123456789ABCDEF" * 2
     typed(monkeypatch, f"{digest}\n")
     assert said("user", "add", "bob", "--md5", "-", "--fips", "--until", "2999-12-31")[1] == [
-        "user bob added, by its MD5 until 2999-12-31"
+        "user bob added, by an MD5 until 2999-12-31"
     ]
-    assert said("user", "add", "cat", "--md5", digest, "--until", "never")[1] == ["user cat added"]
+    assert said("user", "add", "cat", "--md5", digest, "--until", "never")[1] == [
+        "user cat added, by an MD5, which no day ends"
+    ]
+    assert [line.partition(" live ")[2] for line in said("user", "list")[1]] == [
+        "by an MD5 until 2999-12-31",
+        "by an MD5, which no day ends",
+    ]
     with SqliteStore(tmp_path / "server.db") as store:
         bob, cat = store.verifier("bob"), store.verifier("cat")
     assert bob == make_password_verifier(digest, bob.salt, FIPS._replace(prehash=MD5))
