@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from mailsync.cli import server
 from mailsync.cli.server_words import group, hinting, leaf, listing, scope_word, there_already
+from mailsync.core.errors import UsageError
 
 _SCOPE_HELP = """\
 What is not named stays as it is. The filter and the cap are for new volumes, from reports and loads; in a locked media
@@ -78,6 +79,7 @@ def set_scope(arguments: Namespace) -> int:
         cap=arguments.cap,
         locked=arguments.lock,
     )
+    _require_change("scope set", change)
     with server.open_store(arguments) as store, hinting("mailsync server scope set --help"):
         store.set_scope(arguments.scope, change)
     print(f"scope {arguments.scope} changed")
@@ -89,10 +91,16 @@ def set_repository(arguments: Namespace) -> int:
     from mailsync.server.administration import RepositoryChange
 
     change = RepositoryChange(arguments.description, arguments.type, arguments.offsite, arguments.next)
+    _require_change("repository set", change)
     with server.open_store(arguments) as store, hinting("mailsync server repository set --help"):
         store.set_repository(arguments.scope, arguments.id, change)
     print(f"repository {arguments.scope}.{arguments.id} changed")
     return 0
+
+
+def _require_change(what: str, change: tuple[object, ...]) -> None:
+    if all(one is None for one in change):
+        raise UsageError(f"{what}: nothing is named that is to change", hint=f"mailsync server {what} --help")
 
 
 def add_cluster(arguments: Namespace) -> int:

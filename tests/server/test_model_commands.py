@@ -254,6 +254,22 @@ def test_a_group_or_data_cluster_gets_another_description_by_naming_it(said, wor
     assert "Building 2" in said(words[0], "list")[1][0]
 
 
+@pytest.mark.parametrize("days", ["-1", "1.5", "week", "", "999999"])
+def test_what_is_no_number_of_days_is_wrong_usage(said, days):
+    status, printed, told = said("overdue", f"--days={days}")
+    assert (status, printed) == (2, [])
+    assert f'"{days}" is not a number of days' in told[0]
+
+
+@pytest.mark.parametrize("words", [("scope", "set", "US01.LTO"), ("repository", "set", "US01.LTO", "OFFS")])
+def test_a_change_of_nothing_is_wrong_usage_and_no_entry_of_the_ledger(said, words, tmp_path):
+    with SqliteStore(tmp_path / "server.db") as store:
+        before = store.heads()
+        text = f"{words[0]} set: nothing is named that is to change"
+        assert said(*words) == (2, [], [text, f"hint: mailsync server {words[0]} set --help"])
+        assert store.heads() == before
+
+
 READING = [
     ("scope", "list"),
     ("scope", "set", "US01.LTO", "--cap", "1"),
