@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mailsync.cli import server
 from mailsync.cli.server_words import leaf, listing, scope_word
+from mailsync.mail.shown import plural
 
 if TYPE_CHECKING:
     from mailsync.server.store import Moving
@@ -88,7 +89,7 @@ def _print(volumes: Iterator[tuple[Moving, str]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"volumes": listed}, indent=2))
     else:
-        print(f"{count} volumes", file=sys.stderr)
+        print(plural(count, "volume"), file=sys.stderr)
 
 
 def _days(text: str) -> int:

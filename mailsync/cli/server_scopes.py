@@ -55,7 +55,8 @@ def list_scopes(arguments: Namespace) -> int:
     for one in found:
         limits = (one.volume_filter, f"at most {one.cap}" if one.cap else "", "locked" if one.locked else "")
         said = "; ".join(filter(None, (one.description, *limits)))
-        print(f"{one.scope!s:10}{one.volumes:>9} volumes  version {one.version:<9} {said}".rstrip())
+        noun = "volume " if one.volumes == 1 else "volumes"
+        print(f"{one.scope!s:10}{one.volumes:>9} {noun}  version {one.version:<9} {said}".rstrip())
     return 0
 
 

@@ -196,7 +196,8 @@ def test_a_data_cluster_is_added_by_hand_or_by_a_load(said, listed, tmp_path):
     path = tmp_path / "volumes.csv"
     path.write_text("customer,media,volume,data_cluster\nUS01,LTO,A00001,south\n")
     assert said("load", "--strict", str(path))[2][0] == f'{path}:2: data cluster "south" is unknown'
-    assert said("load", str(path))[1][1:] == ["new data clusters: south"]
+    assert said("load", str(path))[1] == ["1 volume: 1 added, 0 changed, 0 unchanged", "new data clusters: south"]
+    assert "        1 volume   version 1 " in f"{said('scope', 'list')[1][0]} "
     north, south = {"id": "north", "description": "Building 1"}, {"id": "south", "description": ""}
     assert listed("cluster", "list") == {"clusters": [north, south]}
 
@@ -225,6 +226,7 @@ def test_pending_and_overdue_volumes_are_listed(said, listed, tmp_path):
         ("A00001", "moving"),
         ("A00002", "move date"),
     ]
+    assert said("overdue", "--scope", "US01.LTO", "--days", "99999")[2] == ["1 volume"]
     assert [one["volume"] for one in listed("overdue", "--days", "0")["volumes"]] == ["A00001", "A00003", "A00002"]
     assert said("overdue")[1][1].split() == ["US01.LTO", "A00002", "LIBR", "->", "LIBR", "move", "date", "2001-01-31"]
 
