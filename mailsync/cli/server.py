@@ -103,8 +103,11 @@ def run(arguments: argparse.Namespace) -> int:
     return act(arguments)
 
 
-def open_store(arguments: argparse.Namespace) -> SqlStore:
-    """The store that the words or the site name. Raises UsageError to whoever does not own its file."""
+def open_store(arguments: argparse.Namespace, *, make: bool = False) -> SqlStore:
+    """The store that the words or the site name; where there is none, one is made for what begins with an empty one.
+
+    Raises UsageError to whoever does not own its file, NoStoreError where there is none.
+    """
     import getpass
 
     from mailsync.config.ownership import require_owner
@@ -114,7 +117,7 @@ def open_store(arguments: argparse.Namespace) -> SqlStore:
     path = sqlite_path(url)
     if path is not None:
         require_owner(path)
-    return open_url(url, by=f"admin {getpass.getuser()}")
+    return open_url(url, by=f"admin {getpass.getuser()}", make=make)
 
 
 def find_listen(arguments: argparse.Namespace) -> Listen:
@@ -156,7 +159,7 @@ def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentPars
     server_settings.configure_scope(actions)
     _listing(_leaf(actions, "list", "every scope and where it stands", _SCOPE_HELP, scopes.list_scopes))
     actions = _group(commands, "repository", "the places of a scope", _REPOSITORY_HELP)
-    add = _leaf(actions, "add", "add a repository, or change it", _REPOSITORY_HELP, scopes.add_repository)
+    add = _leaf(actions, "add", "add a repository", _REPOSITORY_HELP, scopes.add_repository)
     add.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
     add.add_argument("id", metavar="ID", help="1 to 4 letters or digits")
     add.add_argument("--description", default="", help="at most 20 characters")
@@ -171,7 +174,7 @@ def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentPars
 def _load(arguments: argparse.Namespace) -> int:
     from mailsync.cli import server_volumes
 
-    with open_store(arguments) as store:
+    with open_store(arguments, make=True) as store:
         return server_volumes.load(store, arguments.file, strict=arguments.strict)
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TextIO
 
 from mailsync.core.errors import ConfigurationError
+from mailsync.mail.shown import plural
 from mailsync.server.store import Loaded, LoadFault, LoadPolicy, LoadRow, Store
 from mailsync.server.volumes import read_volumes
 
@@ -83,7 +84,7 @@ def _error(name: str, captions: tuple[LoadFault, ...], rows: tuple[LoadFault, ..
 
 def _told(loaded: Loaded) -> Iterator[str]:
     unchanged = loaded.rows - loaded.added - loaded.changed
-    yield f"{loaded.rows} volumes: {loaded.added} added, {loaded.changed} changed, {unchanged} unchanged"
+    yield f"{plural(loaded.rows, 'volume')}: {loaded.added} added, {loaded.changed} changed, {unchanged} unchanged"
     if loaded.scopes_added:
         yield "new scopes: " + ", ".join(str(scope) for scope in loaded.scopes_added)
     if loaded.repositories_added:

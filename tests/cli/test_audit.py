@@ -59,7 +59,7 @@ def test_a_whole_ledger_says_its_heads_and_ends_in_0(site):
     status, text = verify(site)
     assert status == 0
     assert f"US01.LTO: {now.seq} entries, head {now.hash.hex()}\n" in text
-    assert text.endswith("0 flaws, 1 heads seen by replies\n")
+    assert text.endswith("0 flaws, 1 head seen by replies\n")
 
 
 def test_an_altered_entry_is_told_with_its_place(site):

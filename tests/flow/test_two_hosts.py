@@ -167,7 +167,7 @@ def test_every_reply_says_what_the_ledger_was_and_the_ledger_agrees(hosts):
     assert (scope, len(head)) == (b"US01.LTO", 64)
     done = one.run("audit", "verify")
     assert done.returncode == 0, done.stdout
-    assert b"0 flaws, 1 heads seen by replies" in done.stdout
+    assert b"0 flaws, 1 head seen by replies" in done.stdout
     kept = next(Path(one.folder, "audit/.Replies/cur").glob("*"))
     kept.write_bytes(kept.read_bytes().replace(head, b"ab" * 32))
     done = one.run("audit", "verify")

@@ -15,6 +15,7 @@ from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, S
 from mailsync.core.outcome import Batch, Change, Operation, Result
 from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.chain import SITE
+from mailsync.server.database import NoStoreError
 from mailsync.server.postgres import ATTEMPTS
 from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal
@@ -236,3 +237,9 @@ def csv(folder: Path) -> Path:
     path = folder / "volumes.csv"
     path.write_text("customer,media,volume,repository\nUS01,LTO,A00001,LIBR\nUS01,LTO,A00002,LIBR\n")
     return path
+
+
+def test_a_database_without_a_store_is_left_as_it_is_by_who_does_not_make_one(cluster, url):
+    with pytest.raises(NoStoreError, match=r"there is no store at postgresql://.* it has no schema mailsync"):
+        open_url(url, make=False)
+    assert cluster.query("SELECT count(*) FROM pg_namespace WHERE nspname = 'mailsync'") == [(0,)]
