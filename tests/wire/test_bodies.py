@@ -39,6 +39,7 @@ LEANING = [
     COLUMNS.index(name) for name in ("current_repository", "confirmed_repository", "home_repository", "expiry_date")
 ]
 OTHERS = st.integers(1, len(COLUMNS) - 1)
+ANY_ROWS = st.lists(ROW, max_size=8, unique_by=lambda row: row[0])
 REPOSITORY = st.builds(Repository, SHORT_ID.map(RepositoryId), TEXT, TEXT, st.booleans())
 TABLE = st.lists(REPOSITORY, max_size=4).map(tuple)
 
@@ -59,7 +60,7 @@ def alike(draw):
 
 
 @st.composite
-def page(draw, rows=st.lists(ROW, max_size=8, unique_by=lambda row: row[0])):
+def page(draw, rows=ANY_ROWS):
     reset, rows = draw(st.booleans()), draw(rows)
     kept = draw(st.sets(st.sampled_from([row[0] for row in rows]))) if rows else set()
     rows = [(name, "" if name in kept else text, *others) for name, text, *others in rows]
