@@ -42,6 +42,9 @@ class Serving:
     def about_to(self, event) -> None:
         """Called before an event is served: others may do something now."""
 
+    def on_the_way(self) -> None:
+        """Called while answers are on their way to the client: others may do something now."""
+
     def told(self, run: bytes, audience: str) -> None:
         """Called when the server notes that an audience was answered."""
 
@@ -177,6 +180,7 @@ class Pipe:
 
     def receive(self) -> bytes:
         self.effect()
+        self.conversation.serving.on_the_way()
         left = self.cuts[1] - self.received
         size = min(left, len(self.waiting), self.dice.choice((1, 17, 300, 4096, 65536)))
         data = bytes(self.waiting[:size]) if size > 0 else b""
