@@ -92,6 +92,14 @@ class CachedSnapshot:
             for volume in volumes:
                 yield from self._connection.execute(select, (self._number, volume))
 
+    def inside(self, container: str) -> Iterator[str]:
+        """The scope's volumes that name this container, by its full barcode, ascending."""
+        # The second comparison is the index's own condition: SQLite takes it for no bound value otherwise.
+        query = "SELECT volume FROM volumes WHERE scope = ? AND container = ? AND container <> '' ORDER BY volume"
+        with self._read():
+            for (volume,) in self._connection.execute(query, (self._number, container)):
+                yield volume
+
     @contextlib.contextmanager
     def _read(self) -> Iterator[None]:
         try:
