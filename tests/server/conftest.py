@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,24 @@ def store(store_url: str) -> Iterator[Store]:
     """An empty store of each kind there is."""
     with open_url(store_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def behind(store_url: str, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Changes the tables behind the store's back."""
+
+    def change(statement: str) -> None:
+        if store_url.startswith("sqlite:"):
+            with closing(sqlite3.connect(store_url.removeprefix("sqlite:"), isolation_level=None)) as connection:
+                connection.execute("PRAGMA foreign_keys = OFF")
+                connection.executescript(statement)
+        else:
+            request.getfixturevalue("cluster").query(
+                f"SET search_path = mailsync; SET session_replication_role = replica; {statement}; "
+                "RESET search_path; RESET session_replication_role"
+            )
+
+    return change
 
 
 @pytest.fixture
