@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 DAYS = 7
 _DAY_SECONDS = 86_400
 _PENDING_HELP = """\
-Every volume whose target is not where it is (flag M), the one that waits longest first.
+Every volume whose target is not where it is (flag M), the one that waits longest first. One that is known nowhere (-)
+is among them once its target was changed.
 
 example:
   mailsync server pending --scope US01.LTO

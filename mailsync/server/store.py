@@ -227,7 +227,10 @@ class Store(Administration, Protocol):
         ...
 
     def moving(self, scope: Scope | None = None) -> Iterator[Moving]:
-        """Every volume that is moving (flag M), longest first; of one scope or of all."""
+        """Every volume that is moving (flag M), or was sent elsewhere while it is known nowhere, longest first.
+
+        Of one scope or of all.
+        """
         ...
 
     def dated(self, before: str, scope: Scope | None = None) -> Iterator[Moving]:
