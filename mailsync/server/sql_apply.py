@@ -223,9 +223,9 @@ def _check_shape(batch: Batch) -> None:
 
 def _check_grant(connection: Connection, request: Request) -> Rights:
     """The user's rights. Without write the answer is FORBIDDEN, without read as if there were no such scope."""
-    rights = require_read(connection, "apply", request.batch.scope, request.principal.user, access="write")
+    rights = require_read(connection, "apply", request.batch.scope, request.principal, access="write")
     if rights.on(request.batch.scope) < Access.WRITE:
-        raise RequestError(Code.FORBIDDEN, f"apply: {request.principal.user} may not write to {request.batch.scope}")
+        raise RequestError(Code.FORBIDDEN, f"apply: {rights.user} may not write to {request.batch.scope}")
     return rights
 
 

@@ -24,26 +24,19 @@ _RIGHTS = """
     SELECT g.customers, g.access FROM users AS u LEFT JOIN grants AS g
     ON (g.kind = 'user' AND g.holder = u.id)
     OR (g.kind = 'group' AND g.holder IN (SELECT m.user_group FROM members AS m WHERE m.member = u.id))
-    WHERE u.id = ? AND u.revoked = 0
+    WHERE u.id = ? AND u.created = ? AND u.revoked = 0
 """
 
 
-def find_rights(connection: Connection, user: Asker) -> Rights | None:
-    """What a user may do, None for one who is unknown or revoked; the administrator may do everything."""
+def require_user(connection: Connection, what: str, user: Asker, *, access: str = "read") -> Rights:
+    """The user's rights. Raises RequestError FORBIDDEN for one who is unknown, revoked, or another by that name now."""
     if isinstance(user, Administrator):
         return EVERYTHING
-    rows = connection.execute(_RIGHTS, (user,)).fetchall()
+    rows = connection.execute(_RIGHTS, (user.user, user.created)).fetchall()
     if not rows:
-        return None
-    return Rights(user, tuple((customers, access_named(access)) for customers, access in rows if customers is not None))
-
-
-def require_user(connection: Connection, what: str, user: Asker, *, access: str = "read") -> Rights:
-    """The user's rights. Raises RequestError FORBIDDEN for an unknown or revoked user."""
-    rights = find_rights(connection, user)
-    if rights is None:
-        raise RequestError(Code.FORBIDDEN, f"{what}: {user} may not {access}")
-    return rights
+        raise RequestError(Code.FORBIDDEN, f"{what}: {user.user} may not {access}")
+    grants = ((customers, access_named(granted)) for customers, granted in rows if customers is not None)
+    return Rights(user.user, tuple(grants))
 
 
 def require_read(connection: Connection, what: str, scope: Scope, user: Asker, *, access: str = "read") -> Rights:
@@ -58,7 +51,7 @@ def require_writer(connection: Connection, what: str, user: Asker) -> Rights:
     """The user's rights. Raises RequestError FORBIDDEN for a revoked user, and for one who may write nowhere."""
     rights = require_user(connection, what, user, access="write")
     if rights.somewhere < Access.WRITE:
-        raise RequestError(Code.FORBIDDEN, f"{what}: {user} may not write anywhere")
+        raise RequestError(Code.FORBIDDEN, f"{what}: {rights.user} may not write anywhere")
     return rights
 
 

@@ -32,7 +32,7 @@ from mailsync.server import (
     sql_users,
     sql_verify,
 )
-from mailsync.server.access import Asker, Rights
+from mailsync.server.access import Asker, Principal, Rights
 from mailsync.server.chain import Entry, Head
 from mailsync.server.database import Connection
 from mailsync.server.sql_chain import Said, Writing, append, append_site
@@ -50,7 +50,6 @@ from mailsync.server.store import (
     LoadPolicy,
     LoadRow,
     Moving,
-    Principal,
     RecordedBatch,
     RunState,
     Stats,
@@ -174,7 +173,8 @@ class SqlStore(SqlHousekeeping):
         """As store.Store.set_verifier."""
 
         def write(connection: Connection) -> None:
-            sql_users.replace_verifier(connection, principal.user, verifier, instead_of=instead_of)
+            proved = (instead_of, principal.created)
+            sql_users.replace_verifier(connection, principal.user, verifier, instead_of=proved)
             said = {"user": principal.user, "kdf": format_kdf(verifier.kdf)}
             append_site(connection, Writing(str(principal), now), Said("password set", said))
 

@@ -17,7 +17,7 @@ from mailsync.core.errors import MailsyncError
 from mailsync.core.guard import Earlier
 from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
-from mailsync.server.access import Asker
+from mailsync.server.access import Asker, Principal
 from mailsync.server.administration import Administration
 from mailsync.server.chain import Entry, Head
 from mailsync.wire.errors import Code
@@ -35,16 +35,6 @@ class RequestError(MailsyncError):
         super().__init__(text, hint=hint)
         self.code = code
         self.outcome = outcome
-
-
-class Principal(NamedTuple):
-    """Who asks: the user who logged on, and the id of the key the connection was made with."""
-
-    user: str
-    key_id: str
-
-    def __str__(self) -> str:
-        return f"{self.user}/{self.key_id}"
 
 
 class LoadRow(NamedTuple):

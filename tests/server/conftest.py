@@ -16,16 +16,16 @@ from sites import free_port as find_port
 
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
-from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.access import ADMINISTRATOR, Access, Principal
 from mailsync.server.admission import Limits
 from mailsync.server.ring import RingFile
-from mailsync.server.store import LoadRow, Principal, Store
+from mailsync.server.store import LoadRow, Store
 from mailsync.server.stores import open_url
 from mailsync.wire.keys import Token, format_ring, with_key
 from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-WHO = Principal("filter", "site")
+WHO = Principal("filter", "site", 1)
 TOKEN = b"t" * 32
 REPOSITORIES = tuple(Repository(RepositoryId(name), name) for name in ("LIBR", "OFFS", "RACK"))
 PLACES = (("m1@example.com", "a.csv"), ("m1@example.com", "b.zip!/b.csv"))

@@ -13,18 +13,18 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.errors import TemporaryError, UsageError
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
-from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.access import ADMINISTRATOR, Access, Principal
 from mailsync.server.chain import SITE
 from mailsync.server.postgres import ATTEMPTS
 from mailsync.server.sqlite import SqliteStore
-from mailsync.server.store import LoadRow, Principal
+from mailsync.server.store import LoadRow
 from mailsync.server.stores import open_url
 from mailsync.wire.scram import make_verifier
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("postgres")]
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-WHO = Principal("filter", "site")
+WHO = Principal("filter", "site", 1)
 PLACES = tuple(Repository(RepositoryId(name), name) for name in ("LIBR", "OFFS"))
 
 

@@ -12,11 +12,11 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Result
 from mailsync.server import sql_prune
-from mailsync.server.access import ADMINISTRATOR
+from mailsync.server.access import ADMINISTRATOR, Principal
 from mailsync.server.chain import PRUNE, SITE, read_cut
 from mailsync.server.sql_chain import CONTENTS, Said, Writing, append
 from mailsync.server.sql_scope import find_scope
-from mailsync.server.store import LoadRow, Principal, RequestError
+from mailsync.server.store import LoadRow, RequestError
 from mailsync.server.stores import open_url
 from mailsync.wire.errors import Code
 
@@ -24,7 +24,7 @@ HASH = b"h" * 32
 DAY = 86_400
 NOW = 1_800_000_000
 YEAR = 365 * DAY
-WHO = Principal("filter", "site")
+WHO = Principal("filter", "site", 1)
 PARTS = "version, epoch, time, principal, run, batch, 'load', salt, payload, hash"
 RUN, HOLDER = b"r" * 32, b"1" * 16
 

@@ -157,18 +157,18 @@ def test_no_statement_of_a_run_goes_over_a_table_that_grows(shelves, scope, who,
     steps = watch(shelves)
 
     assert shelves.verifier(who.user) is not None
-    assert shelves.begin_run(RUN, HOLDER, 10, who.user).state == "yours"
-    assert not shelves.footing(scope, old, who.user).reset
-    page = shelves.sync(scope, old, 1, limits.DEFAULT_PAGE_ROWS, who.user)
+    assert shelves.begin_run(RUN, HOLDER, 10, who).state == "yours"
+    assert not shelves.footing(scope, old, who).reset
+    page = shelves.sync(scope, old, 1, limits.DEFAULT_PAGE_ROWS, who)
     assert ([row[0] for row in page.rows], page.tombstones) == (["A5"], ("A9",))
     outcome = shelves.apply(batch, b"h" * 32, who, 10)
     assert [row.result for row in outcome.results].count(Result.OK) == 5, outcome.results
     assert shelves.apply(batch, b"h" * 32, who, 11).replayed
     box = make_batch(Operation(Change.UPDATE, "B1", ("repository",), ("OFFS",), 0, 1, 2), id=b"batch-0000000002")
     assert shelves.apply(box, b"i" * 32, who, 12).results[0].result is Result.OK
-    assert shelves.renew_run(RUN, HOLDER, 12, who.user)
-    assert shelves.mark_replied(RUN, HOLDER, "operator", 12, who.user)
-    shelves.end_run(RUN, HOLDER, 13, who.user)
+    assert shelves.renew_run(RUN, HOLDER, 12, who)
+    assert shelves.mark_replied(RUN, HOLDER, "operator", 12, who)
+    shelves.end_run(RUN, HOLDER, 13, who)
 
     found = steps()
     assert len({step.statement for step in found}) > 20
@@ -177,7 +177,7 @@ def test_no_statement_of_a_run_goes_over_a_table_that_grows(shelves, scope, who,
 
 def test_what_a_source_moved_is_looked_up_among_the_batches_of_a_day_that_moved_something(shelves, scope, who, watch):
     steps = watch(shelves)
-    assert shelves.earlier(scope, "job1", RUN, 10, who.user).volumes == 0
+    assert shelves.earlier(scope, "job1", RUN, 10, who).volumes == 0
     found = [step for step in steps() if "coalesce(sum(moved)" in step.statement]
     assert set(re.findall(r"batches_\w+", "".join(step.text for step in found))) == {"batches_by_move"}
     assert not any(step.bad for step in found)
