@@ -1,7 +1,7 @@
 """Who may do what: grants on customers by filter, and the filters themselves. Pure values.
 
 grant    a user, or a group of users; a filter of customers; and one of three accesses, each with those before it
-read     SYNC, SCOPES and STATS; without it a scope is as unknown as one that is not there
+read     SYNC, SCOPES, STATS and LEDGER; without it a scope is as unknown as one that is not there
 write    APPLY, new volumes included; and RUN, for whoever may write anywhere
 alter    APPLY to what is locked, too (only an administrator may); the `server` command needs no grant,
          because whoever owns the store's file may do everything

@@ -139,7 +139,7 @@ class Group(NamedTuple):
 class Administration(Protocol):
     """What people administer. Each method that changes something raises RequestError INVALID for what is off."""
 
-    def scopes(self, user: Asker) -> tuple[ScopeState, ...]:
+    def scopes(self, asker: Asker) -> tuple[ScopeState, ...]:
         """Every scope that the user may read, ascending. Raises RequestError FORBIDDEN for a revoked user."""
         ...
 

@@ -9,6 +9,7 @@ RUN          how the run stands
 SCOPES       as many scopes as one answer holds, from the one after the named one on
 STATS        the scope in figures
 LEDGER       what the scope's ledger has recorded
+SET_VERIFIER that what was sent proves the user's own password from now on
 
 What a user may do is read in each request's transaction: a user who was revoked after logging on gets 204 from then
 on, whoever has the name now, and a scope without read is answered as an unknown one. What the store cannot do now is

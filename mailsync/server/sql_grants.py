@@ -28,28 +28,28 @@ _RIGHTS = """
 """
 
 
-def require_user(connection: Connection, what: str, user: Asker, *, access: str = "read") -> Rights:
+def require_user(connection: Connection, what: str, asker: Asker, *, access: str = "read") -> Rights:
     """The user's rights. Raises RequestError FORBIDDEN for one who is unknown, revoked, or another by that name now."""
-    if isinstance(user, Administrator):
+    if isinstance(asker, Administrator):
         return EVERYTHING
-    rows = connection.execute(_RIGHTS, (user.user, user.created)).fetchall()
+    rows = connection.execute(_RIGHTS, (asker.user, asker.created)).fetchall()
     if not rows:
-        raise RequestError(Code.FORBIDDEN, f"{what}: {user.user} may not {access}")
+        raise RequestError(Code.FORBIDDEN, f"{what}: {asker.user} may not {access}")
     grants = ((customers, access_named(granted)) for customers, granted in rows if customers is not None)
-    return Rights(user.user, tuple(grants))
+    return Rights(asker.user, tuple(grants))
 
 
-def require_read(connection: Connection, what: str, scope: Scope, user: Asker, *, access: str = "read") -> Rights:
+def require_read(connection: Connection, what: str, scope: Scope, asker: Asker, *, access: str = "read") -> Rights:
     """The user's rights. Raises RequestError: FORBIDDEN for a revoked user, NO_SUCH_SCOPE without read."""
-    rights = require_user(connection, what, user, access=access)
+    rights = require_user(connection, what, asker, access=access)
     if rights.on(scope) < Access.READ:
         raise no_such_scope(scope)
     return rights
 
 
-def require_writer(connection: Connection, what: str, user: Asker) -> Rights:
+def require_writer(connection: Connection, what: str, asker: Asker) -> Rights:
     """The user's rights. Raises RequestError FORBIDDEN for a revoked user, and for one who may write nowhere."""
-    rights = require_user(connection, what, user, access="write")
+    rights = require_user(connection, what, asker, access="write")
     if rights.somewhere < Access.WRITE:
         raise RequestError(Code.FORBIDDEN, f"{what}: {rights.user} may not write anywhere")
     return rights
