@@ -73,24 +73,25 @@ def put_user(  # noqa: PLR0913 - a row
     _check_name(what, user)
     if email and not EMAIL.match(email):
         raise RequestError(Code.INVALID, f'{what}: "{email}" is not an e-mail address')
-    if find_verifier(connection, user) is not None:
-        command = "token" if kind == TOKEN else "user"
-        text = f"{what}: {user} has a live one"
-        raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
     query = "SELECT id FROM users WHERE email = ? AND email <> '' AND id <> ?"
     other = connection.execute(query, (email, user)).fetchone()
     if other is not None:
         raise RequestError(Code.INVALID, f"{what}: {email} belongs to {other[0]}", hint=_USER_HINT)
-    connection.execute(
+    written = connection.execute(
         "INSERT INTO users (id, kind, email, salt, stored_key, server_key, kdf, upgrade_by, created, revoked) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
         "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, email = excluded.email, salt = excluded.salt, "
         "stored_key = excluded.stored_key, server_key = excluded.server_key, kdf = excluded.kdf, "
         "upgrade_by = excluded.upgrade_by, revoked = 0, "
         # Later than before, whatever the clock says: it tells this user from the one of that name before.
-        "created = CASE WHEN users.created < excluded.created THEN excluded.created ELSE users.created + 1 END",
+        "created = CASE WHEN users.created < excluded.created THEN excluded.created ELSE users.created + 1 END "
+        "WHERE users.revoked <> 0",
         (user, kind, email, *verifier[:3], None if kind == TOKEN else format_kdf(verifier.kdf), upgrade_by, now),
     )
+    if not written.rowcount:
+        command = "token" if kind == TOKEN else "user"
+        text = f"{what}: {user} has a live one"
+        raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
 
 
 def copy_standing(connection: Connection, user: str, successor: str) -> None:
