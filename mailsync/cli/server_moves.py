@@ -21,7 +21,8 @@ DAYS = 7
 _DAY_SECONDS = 86_400
 _LONGEST_DAYS = 5  # digits
 _PENDING_HELP = """\
-Every volume whose target is not where it is (flag M), the one that waits longest first.
+Every volume whose target is not where it is (flag M), the one that waits longest first. One that is known nowhere (-)
+is among them once its target was changed.
 
 example:
   mailsync server pending --scope US01.LTO

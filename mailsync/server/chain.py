@@ -12,7 +12,7 @@ import json
 from typing import NamedTuple
 
 GENESIS = bytes(32)
-SITE = "site"  # the chain of what belongs to no scope: scopes, users
+SITE = "site"  # the chain of what belongs to no scope: users, grants, keys, new scopes, lives
 PRUNE = "prune"  # the kind of entry that says that those before are gone
 EPOCH = "epoch"  # the kind that says that the store began a new life, and where its chains ended then
 SALT_BYTES = 16

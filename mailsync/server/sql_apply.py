@@ -65,7 +65,7 @@ def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope
     _check_shape(batch)
     locked = {scope: lock_scope(connection, scope) for scope in sorted(scopes)}
     at = locked[batch.scope]
-    rights = require_user(connection, "apply", request.principal.user, access="write")
+    rights = require_user(connection, "apply", request.principal, access="write")
     recorded = find_recorded(connection, at, batch.id)
     if recorded is None or recorded.user != rights.user:
         _check_grant(rights, batch.scope)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import Volume
 from mailsync.core.outcome import Batch, Carried, Outcome, Result, RowResult
+from mailsync.server.access import Principal
 from mailsync.server.database import Connection
 from mailsync.server.sql_draft import ScopeDraft
 from mailsync.server.sql_scope import Standpoint
-from mailsync.server.store import Principal
 
 _DIGITS = "".join(str(result.value) for result in Result)
 _NOTHING = Volume()
@@ -88,8 +88,8 @@ def record_batch(connection: Connection, at: Standpoint, request: Request, outco
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
             *(at.number, batch.id, request.hash, batch.run, batch.plan, batch.source, batch.asof, batch.base),
-            *(*request.principal, request.now, outcome.first, outcome.last, digits, json.dumps(texts)),
-            int(outcome.overtaken),
+            *(request.principal.user, request.principal.key_id, request.now, outcome.first, outcome.last),
+            *(digits, json.dumps(texts), int(outcome.overtaken)),
             moved,
         ),
     )

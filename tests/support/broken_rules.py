@@ -40,7 +40,7 @@ def grants_before_batch_id():
 
     def made(replayed):
         def replay(connection, at, request, recorded):
-            rights = sql_apply.require_user(connection, "apply", request.principal.user)
+            rights = sql_apply.require_user(connection, "apply", request.principal)
             sql_apply._check_grant(rights, request.batch.scope)
             return replayed(connection, at, request, recorded)
 
