@@ -136,16 +136,17 @@ class SqlStore(SqlHousekeeping):
         """As store.Store.dated."""
         return sql_moves.each_dated(self._database, self._number(scope), before)
 
-    def delete(self, scope: Scope, volumes: Iterable[str]) -> int:
+    def delete(self, scope: Scope, volumes: Iterable[str]) -> tuple[str, ...]:
         """As store.Store.delete."""
         names = tuple(volumes)
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> tuple[str, ...]:
             at = sql_scope.lock_scope(connection, scope)
             gone = sql_scope.delete_volumes(connection, at, names)
-            version = at.version + len(gone)
-            append(connection, at, self._writing(), Said("delete", {"volumes": gone}), version=version)
-            return len(gone)
+            if gone:
+                version = at.version + len(gone)
+                append(connection, at, self._writing(), Said("delete", {"volumes": gone}), version=version)
+            return tuple(gone)
 
         return self._database.write(write)
 

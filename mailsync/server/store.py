@@ -227,8 +227,11 @@ class Store(Administration, Protocol):
         """Every volume whose move date is before a day (`2026-01-31`), oldest first; of one scope or of all."""
         ...
 
-    def delete(self, scope: Scope, volumes: Iterable[str]) -> int:
-        """Deletes those of the volumes that exist, leaves a tombstone for each, and returns how many there were."""
+    def delete(self, scope: Scope, volumes: Iterable[str]) -> tuple[str, ...]:
+        """Deletes those of the volumes that exist, leaves a tombstone for each, and returns which there were.
+
+        Raises RequestError INVALID for a container that holds others than these, and then none is deleted.
+        """
         ...
 
     def expire(self, scope: Scope, through: int) -> None:

@@ -261,7 +261,7 @@ class TestContainers:
         with pytest.raises(RequestError) as caught:
             boxes.delete(BOXES, ["B1"])
         assert caught.value.code is Code.INVALID
-        assert boxes.delete(BOXES, ["B2"]) == 1
+        assert boxes.delete(BOXES, ["B2"]) == ("B2",)
 
     def test_one_batch_moves_no_more_volumes_than_its_bound(self, apply, move, monkeypatch):
         monkeypatch.setattr("mailsync.server.sql_contents.MOST_CARRIED", 3)

@@ -191,6 +191,29 @@ def test_a_repository_is_set_and_shown(said, listed):
     assert listed("repository", "list", "US01.LTO")["repositories"][1]["offsite"] is False
 
 
+def test_volumes_are_deleted_and_those_that_are_not_there_are_named(said, tmp_path):
+    library = tmp_path / "volumes.csv"
+    library.write_text(
+        "customer,media,volume,container\nUS01,LTO,B1,\nUS01,LTO,A1,\nUS01,LTO,A2,\nUS01,LTO,A4,\nUS01,LTO,A3,US01.LTO.B1\n"
+    )
+    said("load", str(library))
+    assert said("delete", "US01.LTO", "A1") == (0, ["1 volume deleted"], [])
+    assert said("delete", "US01.LTO", "A1", "A2", "A9") == (
+        1,
+        ["1 volume deleted"],
+        ["US01.LTO.A1: no such volume", "US01.LTO.A9: no such volume"],
+    )
+    status, _, told = said("delete", "US01.LTO", "A4", "B1")
+    assert (status, told) == (1, ["delete US01.LTO.B1: it holds volumes", "hint: take them out first"])
+    assert [line.split(",")[2] for line in said("export", "--scope", "US01.LTO")[1][1:]] == ["A3", "A4", "B1"]
+    assert said("delete", "US01.LTO", "B1", "A3") == (0, ["2 volumes deleted"], [])
+    assert [line.split(",")[2] for line in said("export", "--scope", "US01.LTO")[1][1:]] == ["A4"]
+    with SqliteStore(tmp_path / "server.db") as store:
+        kinds = [entry.kind for entry, _ in store.chain("US01.LTO")]
+        assert kinds.count("delete") == 3
+        assert list(store.verify()) == []
+
+
 def test_a_data_cluster_is_added_by_hand_or_by_a_load(said, listed, tmp_path):
     assert said("cluster", "add", "north", "--description", "Building 1") == (0, ["data cluster north added"], [])
     path = tmp_path / "volumes.csv"

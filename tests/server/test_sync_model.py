@@ -126,7 +126,7 @@ class History:
 
     def delete(self, names):
         there = set(dict(self.store.export(SCOPE)))
-        assert self.store.delete(SCOPE, names) == len(there & set(names))
+        assert set(self.store.delete(SCOPE, names)) == there & set(names)
 
     def expire(self, kept):
         self.store.expire(SCOPE, max(0, self.store.scopes(ADMINISTRATOR)[0].version - kept))
