@@ -38,7 +38,7 @@ from mailsync.server.access import ADMINISTRATOR, Access, Grant
 from mailsync.server.ring import RingFile
 from mailsync.server.service import Unable
 from mailsync.server.store import LEASE_SECONDS, LoadRow, RequestError
-from mailsync.wire.events import ApplyAsked
+from mailsync.wire.events import ApplyAsked, SyncAsked
 from mailsync.wire.keys import format_ring, with_key
 from mailsync.wire.scram import make_verifier
 
@@ -53,7 +53,7 @@ STEPS = {
     "old_mail": 25,
     "sync": 8,
     "load": 10,
-    "delete": 4,
+    "delete": 7,
     "expire": 4,
     "grant": 3,
     "restart": 4,
@@ -82,8 +82,8 @@ class Watched(Serving):
     def about_to(self, event) -> None:
         self.history.interleave(event)
 
-    def on_the_way(self) -> None:
-        self.history.on_the_way()
+    def served(self, event) -> None:
+        self.history.overtake(event)
 
     def told(self, run, audience) -> None:
         self.history.told(run, audience)
@@ -182,9 +182,10 @@ class History:
         if isinstance(event, ApplyAsked) or hasattr(event, "cursor"):
             self.others(0.12, self.restart)
 
-    def on_the_way(self) -> None:
-        """While an answer is on its way, too: it is old when it arrives."""
-        self.others(0.02, self.back_up, self.restore, self.race)
+    def overtake(self, event: object) -> None:
+        """While its answer is on its way, too: it is old when it arrives."""
+        if isinstance(event, ApplyAsked | SyncAsked):
+            self.others(0.12, self.back_up, self.restore, *[self.race] * 4)
 
     def others(self, often: float, *more: Callable[[], None]) -> None:
         """So often somebody else does something: what anybody does, or one of these."""
@@ -248,7 +249,7 @@ class History:
     def sync_beside(self, host: Host, scope: str) -> None:
         """A process beside the one that is at it, on the very same cache; it may end in the middle of a copy."""
         with suppress(NoScopeError, UnreachableError):
-            host.refresh(scope, (FAR, self.dice.choice((self.dice.randint(0, 3000), FAR))))
+            host.refresh(scope, (FAR, self.dice.choice((self.dice.randint(400, 1600), FAR))))
 
     def race(self) -> None:
         """Old copies have to begin again, and other processes hear of it before the one that is at it."""

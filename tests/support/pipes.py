@@ -43,8 +43,8 @@ class Serving:
     def about_to(self, event) -> None:
         """Called before an event is served: others may do something now."""
 
-    def on_the_way(self) -> None:
-        """Called while answers are on their way to the client: others may do something now."""
+    def served(self, event) -> None:
+        """Called when the answer to an event is on its way to the client: others may do something now."""
 
     def told(self, run: bytes, audience: str) -> None:
         """Called when the server notes that an audience was answered."""
@@ -83,6 +83,7 @@ class Conversation:
             while events and not self.over:
                 for event in events:
                     said += self.answer(event)
+                    self.serving.served(event)
                 events = [] if self.over else list(self.session.next_events())
         except RemoteProtocolError as error:
             self.ended = True
@@ -187,7 +188,6 @@ class Pipe:
 
     def receive(self) -> bytes:
         self.effect()
-        self.conversation.serving.on_the_way()
         left = self.cuts[1] - self.received
         size = min(left, len(self.waiting), self.dice.choice((1, 17, 300, 4096, 65536)))
         data = bytes(self.waiting[:size]) if size > 0 else b""
