@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 from listening import KEY, TOKEN
 from made_volumes import volumes
-from second_client import COLUMNS, Refused, SecondClient, new_copy, read_page
+from second_client import COLUMNS, Refused, SecondClient, new_copy, read_page, read_token
 
 from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.model import CustomerId, MediaId, Scope
+from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.store import LoadRow
 from mailsync.wire import noise
 from mailsync.wire.keys import format_client_key, format_token
+from mailsync.wire.passwords import FIPS, MD5, SMALL, md5_of
+from mailsync.wire.scram import make_password_verifier
 
+PASSWORD = "tape 9 tra\u0308ger"  # not in NFC
+DIGEST = SMALL._replace(prehash=MD5)
 TRANSCRIPT = Path(__file__).parents[1] / "wire" / "transcripts" / "nkpsk0.json"
 
 
@@ -23,8 +29,9 @@ def connected(serve):
     """Connects the other client to a server of ours."""
     clients = []
 
-    def start(token=TOKEN, **options):
-        clients.append(SecondClient(serve().address, format_client_key(KEY), format_token(token), **options))
+    def start(user="", secret="", token=TOKEN, **options):
+        login = (user, secret) if user else read_token(format_token(token))
+        clients.append(SecondClient(serve().address, format_client_key(KEY), *login, **options))
         return clients[-1]
 
     yield start
@@ -44,6 +51,20 @@ def second(connected):
     return start
 
 
+@pytest.fixture
+def ann(library, connected):
+    """Makes a user whose password is kept in one way, and connects to log her on."""
+
+    def start(kdf, secret=PASSWORD, name="ann"):
+        if library.login("ann") is None:
+            text = md5_of(PASSWORD) if kdf.prehash == MD5 else PASSWORD
+            kept = make_password_verifier(text, b"s" * 16, kdf)
+            library.add_user("ann", kept, 1, email="ann,b=c@example.com", grants=(("*", Access.READ),))
+        return connected(name, secret)
+
+    return start
+
+
 def in_store(store, scope):
     return {name: dict(zip(COLUMNS, (name, *volume), strict=True)) for name, volume in store.export(scope)}
 
@@ -57,9 +78,10 @@ def batch_of(copy, *moves, **changes):
 
 
 def test_it_knows_nothing_of_mailsync():
-    text = (Path(__file__).parents[1] / "support" / "second_client.py").read_text()
-    imports = [line for line in text.splitlines() if line.startswith(("import", "from"))]
-    assert not [line for line in imports if "mailsync" in line]
+    files = sorted((Path(__file__).parents[1] / "support").glob("second_*.py"))
+    assert [file.stem for file in files] == ["second_bodies", "second_client", "second_login"]
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    assert not [line for line in lines if line.lstrip().startswith(("import", "from")) and "mailsync" in line]
 
 
 def test_it_follows_applies_once_and_says_goodbye(second, library, scope):
@@ -130,10 +152,96 @@ def test_a_key_change_too_late_ends_the_connection(second, monkeypatch):
 
 
 def test_a_wrong_token_is_told_so(connected):
-    client = connected(TOKEN._replace(secret=b"?" * 32))
+    client = connected(token=TOKEN._replace(secret=b"?" * 32))
     with pytest.raises(Refused) as refused:
         client.log_in()
     assert refused.value.code == 201
+
+
+@pytest.mark.parametrize("kdf", [SMALL, FIPS, DIGEST, FIPS._replace(prehash=MD5)])
+def test_it_logs_on_with_a_password(ann, kdf):
+    client = ann(kdf)
+    assert client.hello_ok["kdf"]["name"] == kdf.name
+    assert client.log_in() == "ann"
+    assert [name for name, *_ in client.scopes()] == ["US01.LTO"]
+
+
+def test_it_logs_on_with_an_address_and_is_told_the_name(ann):
+    assert ann(SMALL, name="ann,b=c@example.com").log_in() == "ann"
+
+
+@pytest.mark.parametrize("login", [{"secret": "another"}, {"name": "nobody"}, {"secret": TOKEN.secret}])
+def test_a_wrong_password_or_user_is_told_so(ann, login):
+    with pytest.raises(Refused) as refused:
+        ann(SMALL, **login).log_in()
+    assert refused.value.code == 201
+
+
+def test_it_replaces_the_digest_by_the_password(ann, library):
+    client = ann(DIGEST)
+    client.log_in()
+    assert client.set_verifier() == {}
+    assert library.verifier("ann").kdf == SMALL
+    assert ann(SMALL).log_in() == "ann"
+    with pytest.raises(Refused) as refused:
+        ann(SMALL, secret=md5_of(PASSWORD)).log_in()
+    assert refused.value.code == 201
+
+
+def test_what_would_protect_a_password_less_is_refused(ann, library, connected):
+    client = ann(DIGEST)
+    client.log_in()
+    for worse in (DIGEST, SMALL._replace(memory=19_455), FIPS._replace(iterations=599_999)):
+        with pytest.raises(Refused) as refused:
+            client.set_verifier(kdf=worse._asdict())
+        assert refused.value.code == 302
+    assert library.verifier("ann").kdf == DIGEST
+    client.set_verifier()
+    with pytest.raises(Refused) as again:
+        client.set_verifier()
+    assert again.value.code == 204, "the password is another than the one that this login proved"
+
+
+def test_it_asks_which_scopes_there_are_and_what_is_in_one(second, library, scope):
+    library.load(("description",), [LoadRow(scope, "A1", ("Grüße",), 0)])
+    library.load(("flags",), [LoadRow(scope, "A2", ("QZ",), 0)])
+    other = Scope(CustomerId("US01"), MediaId("VHS"))
+    library.add_scope(other, default_repository="")
+    client = second()
+    found = {name: rest for name, *rest in client.scopes()}
+    assert list(found) == ["US01.LTO", "US01.VHS"]
+    (at,) = (one for one in library.scopes(ADMINISTRATOR) if one.scope == scope)
+    assert found["US01.LTO"] == [at.description, at.version, 9, at.repositories_version]
+    assert found["US01.VHS"][2] == 0
+    stats = client.stats("US01.LTO")
+    assert (stats["volumes"], stats["repositories"]["LIBR"]) == (9, 9)
+    assert stats["flags"] == {"Q": 1, "Z": 1}
+    values = [value for volume in in_store(library, scope).values() for value in volume.values()]
+    assert stats["characters"] == sum(map(len, values)), "barcodes are among them"
+    with pytest.raises(Refused) as refused:
+        client.stats("US01.NONE")
+    assert refused.value.code == 301
+
+
+def test_it_asks_what_was_moved_and_what_is_recorded(second):
+    client, copy = second(), new_copy()
+    client.follow("US01.LTO", copy)
+    now = client.stats("US01.LTO")["time"]
+    moves = [(f"A{number}", "OFFS", 0, number, number) for number in (1, 2, 3)]
+    client.apply(batch_of(copy, *moves, asof=now))
+    assert client.moved("US01.LTO", "second/csv", b"o" * 32) == (3, 1)
+    assert client.moved("US01.LTO", "second/csv", b"r" * 32) == (0, 0), "its own run"
+    assert client.moved("US01.LTO", "another/csv", b"o" * 32) == (0, 0)
+    assert client.recorded("US01.LTO", [b"i" * 16, b"?" * 16]) == (0, [b"?" * 16])
+    client.bye()
+
+
+def test_it_gives_a_sync_up_and_goes_on(second):
+    client, copy = second(), new_copy()
+    assert client.give_up("US01.LTO") == (1, 107)
+    client.follow("US01.LTO", copy)
+    assert len(copy["rows"]) == 9
+    assert client.bye() == b""
 
 
 def test_it_reads_the_page_of_the_transcript_that_has_every_encoding():

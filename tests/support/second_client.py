@@ -1,6 +1,7 @@
 """Another client of MSYN/1, written from docs/protocol.md and the standards it names: it knows nothing of mailsync.
 
-Small rather than complete: suite 2, tokens, deflate, and the encodings 0, 2 and 4 when it writes. It reads them all.
+Small rather than complete: suite 2, deflate, and batches of one group. second_login.py has how it logs on,
+second_bodies.py how it reads and writes tables.
 """
 
 from __future__ import annotations
@@ -9,33 +10,42 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import socket
 import struct
 import zlib
-from datetime import date, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from second_bodies import (
+    Reader,
+    encode_column,
+    encode_integers,
+    encode_table,
+    encode_text,
+    read_table,
+    texts_of,
+)
+from second_login import Login
 
 NOISE = b"Noise_NKpsk0_25519_AESGCM_SHA256"
-AUTH, AUTH_OK, SYNC, PAGE, APPLY, APPLY_OK, RUN, RUN_OK = 0x03, 0x04, 0x12, 0x13, 0x22, 0x23, 0x24, 0x25
+AUTH, AUTH_OK, SET_VERIFIER, SET_VERIFIER_OK = 0x03, 0x04, 0x05, 0x06
+SCOPES, SCOPES_OK, SYNC, PAGE, CANCEL = 0x10, 0x11, 0x12, 0x13, 0x15
+APPLY, APPLY_OK, RUN, RUN_OK = 0x22, 0x23, 0x24, 0x25
+STATS, STATS_OK, LEDGER, LEDGER_OK = 0x30, 0x31, 0x32, 0x33
 PING, PONG, ERROR, BYE = 0x40, 0x41, 0x50, 0x5F
 COLUMNS = [
     *("volume", "description", "repository", "current_repository", "confirmed_repository", "home_repository"),
     *("container", "slot", "flags", "data_cluster", "system", "move_date", "write_time", "expiry_date", "scratch"),
     "encrypted",
 ]
-DATES, TIMES = {11, 13}, {12}
-DAY_ZERO, TIME_ZERO = date(1970, 1, 1), datetime(1970, 1, 1)  # noqa: DTZ001 - all times are UTC
 
 
 class Refused(Exception):  # noqa: N818 - what the server said
-    """An ERROR of the server."""
+    """An ERROR of the server; `request` is the one that it answers, 0 where it ends the connection."""
 
-    def __init__(self, said):
+    def __init__(self, said, request=0):
         super().__init__(said)
-        self.code = said["code"]
+        self.code, self.request = said["code"], request
 
 
 def hkdf(salt, material, count):
@@ -51,6 +61,12 @@ def read_file(text):
     """The `name: value` lines of a key or token file."""
     lines = [line for line in text.splitlines()[1:] if line.strip() and not line.startswith("#")]
     return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def read_token(text):
+    """User and secret of a token file."""
+    found = read_file(text)
+    return found["user"], base64.b32decode(found["token"].upper() + "=" * (-len(found["token"]) % 8))
 
 
 class Cipher:
@@ -76,14 +92,15 @@ class Cipher:
 
 
 class SecondClient:
-    """A connection. `rekey` is after how many frames a direction has another key."""
+    """A connection for a user and its secret: a token's bytes or a password's text.
 
-    def __init__(self, address, key_file, token_file, *, rekey=16_384):
-        key, token = read_file(key_file), read_file(token_file)
+    `rekey` is after how many frames a direction has another key.
+    """
+
+    def __init__(self, address, key_file, user, secret, *, rekey=16_384):
+        key, self.login = read_file(key_file), Login(user, secret)
         self.id, self.secret = key["id"], base64.b64decode(key["secret"])
         self.server = base64.b64decode(key["server"])
-        self.user = token["user"]
-        self.token = base64.b32decode(token["token"].upper() + "=" * (-len(token["token"]) % 8))
         host, _, port = address.rpartition(":")
         self.socket = socket.create_connection((host, int(port)), timeout=30)
         self.frames = self.socket.makefile("rb")
@@ -123,10 +140,7 @@ class SecondClient:
         mix_hash(public)
         mix_key(public)
         mix_key(ephemeral.exchange(X25519PublicKey.from_public_bytes(self.server)))
-        self.nonce = base64.b64encode(os.urandom(18)).decode()
-        self.first = f"n={self.user},r={self.nonce}"
-        hello = {"versions": [1, 1], "compress": ["deflate"], "client": "second 1", "login": "token"}
-        hello["scram"] = "p=mailsync-noise,," + self.first
+        hello = {"versions": [1, 1], "compress": ["deflate"], "client": "second 1", **self.login.announce()}
         sealed = AESGCM(state["k"]).encrypt(nonce(), json.dumps(hello).encode(), state["h"])
         mix_hash(sealed)
         self.socket.sendall(preamble + struct.pack(">H", 32 + len(sealed)) + public + sealed)
@@ -147,16 +161,18 @@ class SecondClient:
         if request is None:
             self.last += 1
             request = self.last
+        self.socket.sendall(self._sealed(kind, body, request))
+        return request
+
+    def _sealed(self, kind, body, request):
         flags, wire = 0, body
-        if self.compressed and len(packed := zlib.compress(body, 9)) < len(body):
+        if self.compressed and kind != SET_VERIFIER and len(packed := zlib.compress(body, 9)) < len(body):
             flags, wire = 1, packed
         plain = struct.pack(">BBIII", kind, flags, request, len(wire), len(body)) + wire
         if kind not in (BYE, RUN):
             plain = plain.ljust(padded(len(plain)), b"\0")
-        for start in range(0, len(plain), 65_519):
-            frame = self.up.seal(plain[start : start + 65_519])
-            self.socket.sendall(struct.pack(">H", len(frame)) + frame)
-        return request
+        frames = [self.up.seal(plain[start : start + 65_519]) for start in range(0, len(plain), 65_519)]
+        return b"".join(struct.pack(">H", len(frame)) + frame for frame in frames)
 
     def receive(self):
         """The next message: its type, request and body. PINGs are answered."""
@@ -173,7 +189,7 @@ class SecondClient:
         if flags > 1 or len(body) != inflated:
             raise ValueError("the body is not as it should be")
         if kind == ERROR:
-            raise Refused(json.loads(body))
+            raise Refused(json.loads(body), request)
         if kind == PING:
             self.send(PONG, body, request=request)
             return self.receive()
@@ -192,24 +208,18 @@ class SecondClient:
 
     def log_in(self):
         """AUTH, and the check of what comes back."""
-        said = dict(part.split("=", 1) for part in self.hello_ok["scram"].split(","))
-        if not said["r"].startswith(self.nonce) or said["i"] != "1":
-            raise ValueError("the challenge is not for this client")
-        salted = hmac.digest(self.token, base64.b64decode(said["s"]) + b"\0\0\0\1", "sha256")
-        bound = base64.b64encode(b"p=mailsync-noise,," + self.binding).decode()
-        without = f"c={bound},r={said['r']}"
-        covered = f"{self.first},{self.hello_ok['scram']},{without}".encode()
-        client_key = hmac.digest(salted, b"Client Key", "sha256")
-        signature = hmac.digest(hashlib.sha256(client_key).digest(), covered, "sha256")
-        proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
-        text = f"{without},p={base64.b64encode(proof).decode()}"
+        text, expected = self.login.prove(self.hello_ok, self.binding)
         self.send(AUTH, json.dumps({"scram": text}).encode(), request=0)
         answer = json.loads(self.expect(AUTH_OK, 0))
-        expected = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), covered, "sha256")
-        if answer["scram"] != f"v={base64.b64encode(expected).decode()}":
-            raise ValueError("the server does not know the token")
+        if answer["scram"] != expected:
+            raise ValueError("the server does not know the secret")
         self.compressed = True
         return answer["user"]
+
+    def set_verifier(self, **changes):
+        """Has the server keep the password itself instead of its digest."""
+        body = json.dumps({**self.login.new_verifier(), **changes}).encode()
+        return json.loads(self.expect(SET_VERIFIER_OK, self.send(SET_VERIFIER, body)))
 
     def ping(self, payload=b""):
         """True when the payload comes back."""
@@ -217,7 +227,7 @@ class SecondClient:
 
     def run(self, step, run, holder, audience=""):
         """What a RUN is answered: the state, the batches by scope, the audiences."""
-        body = bytes((1, step)) + run + holder + (_text(audience) if audience else b"")
+        body = bytes((1, step)) + run + holder + (encode_text(audience) if audience else b"")
         reader = Reader(self.expect(RUN_OK, self.send(RUN, body)))
         form, state = reader.take(2)
         batches = [(reader.take(16), reader.text()) for _ in range(reader.number(2))]
@@ -238,22 +248,83 @@ class SecondClient:
                     break
         return taken
 
+    def give_up(self, scope):
+        """Asks for a copy a row at a time and gives it up in the same breath; the pages that came, and why no more."""
+        asked = {**new_copy()["cursor"], "scope": scope, "repositories": 0, "rows": 1, "pages": 4}
+        self.last += 1
+        request = self.last
+        sync = self._sealed(SYNC, json.dumps(asked).encode(), request)
+        self.socket.sendall(sync + self._sealed(CANCEL, json.dumps({"request": request}).encode(), 0))
+        copy, more, taken = new_copy(), True, 0
+        try:
+            while more and taken < 4:
+                more, taken = read_page(self.expect(PAGE, request), copy), taken + 1
+        except Refused as refused:
+            if refused.request != request:
+                raise
+            return taken, refused.code
+        return taken, 0
+
+    def scopes(self):
+        """Every scope: its name, description, version, volumes, and the version of its repositories."""
+        found, more = [], 1
+        while more:
+            body = json.dumps({"after": found[-1][0]} if found else {}).encode()
+            reader = Reader(self.expect(SCOPES_OK, self.send(SCOPES, body)))
+            form, more = reader.take(2)
+            reader.take(16)
+            if form != 1:
+                raise ValueError("not scopes of version 1")
+            found += read_table(reader, "ttnnn")
+            reader.finish()
+        return found
+
+    def stats(self, scope):
+        """Figures of a scope: time, volumes, characters, volumes by repository and by flag."""
+        reader = Reader(self.expect(STATS_OK, self.send(STATS, json.dumps({"scope": scope}).encode())))
+        if reader.take(1) != b"\1":
+            raise ValueError("not figures of version 1")
+        time, volumes, characters = (reader.number(8) for _ in range(3))
+        repositories, flags = (dict(read_table(reader, "tn")) for _ in range(2))
+        reader.finish()
+        return {
+            "time": time, "volumes": volumes, "characters": characters, "repositories": repositories, "flags": flags,
+        }  # fmt: skip
+
+    def moved(self, scope, source, run):
+        """How many volumes the source's other runs moved within a day, and how many such runs there were."""
+        reader = self._ledger(1, encode_text(scope) + encode_text(source) + run)
+        found = reader.number(8), reader.number(8)
+        reader.finish()
+        return found
+
+    def recorded(self, scope, batches):
+        """Up to which entry the ledger was pruned, and which of the batches the server does not have."""
+        reader = self._ledger(2, encode_text(scope) + struct.pack(">H", len(batches)) + b"".join(batches))
+        pruned = reader.number(8)
+        missing = [reader.take(16) for _ in range(reader.number(2))]
+        reader.finish()
+        return pruned, missing
+
+    def _ledger(self, kind, body):
+        asked = bytes((1, kind))
+        reader = Reader(self.expect(LEDGER_OK, self.send(LEDGER, asked + body)))
+        if reader.take(2) != asked:
+            raise ValueError("something else is answered")
+        return reader
+
     def apply(self, batch):
         """Sends a batch (a dict, see `encode_apply`); what became of it."""
         reader = Reader(self.expect(APPLY_OK, self.send(APPLY, encode_apply(batch))))
         form, id_ = reader.take(1), reader.take(16)
-        first, last, replayed, entry, ledger = *(reader.number(8) for _ in range(2)), *reader.take(1), 0, b""
+        first, last, replayed = reader.number(8), reader.number(8), reader.number(1)
         entry, ledger = reader.number(8), reader.take(32)
-        count, columns = reader.table()
-        along, barcodes = reader.table()
+        results, carried = read_table(reader, "nt"), read_table(reader, "nt")
         reader.finish()
-        results = numbers_of(columns[0], count)
-        texts = texts_of(columns, 1, count, {})
-        carried = zip(numbers_of(barcodes[0], along), texts_of(barcodes, 1, along, {}), strict=True) if along else ()
         return {
             "form": form[0], "id": id_, "first": first, "last": last, "replayed": bool(replayed),
-            "entry": entry, "ledger": ledger, "results": list(zip(results, texts, strict=True)),
-            "carried": list(carried),
+            "entry": entry, "ledger": ledger, "results": results,
+            "carried": carried,
         }  # fmt: skip
 
     def bye(self):
@@ -317,155 +388,18 @@ def read_page(body, copy):
     return bool(flags & 2)
 
 
-class Reader:
-    """Takes values off the front of a body."""
-
-    def __init__(self, body):
-        self.body, self.at = body, 0
-
-    def take(self, count):
-        data = self.body[self.at : self.at + count]
-        if len(data) != count:
-            raise ValueError("the body ends early")
-        self.at += count
-        return data
-
-    def number(self, size):
-        return int.from_bytes(self.take(size), "big")
-
-    def text(self):
-        return self.take(self.number(2)).decode()
-
-    def table(self):
-        rows, columns = self.number(4), {}
-        for _ in range(self.number(1)):
-            number, encoding, length = self.number(1), self.number(1), self.number(4)
-            columns[number] = (encoding, self.take(length))
-        return rows, columns
-
-    def planes(self, rows, width):
-        data = self.take(rows * width)
-        return [int.from_bytes(data[row::rows], "big") for row in range(rows)]
-
-    def integers(self, rows):
-        numbers, last = [], 0
-        for zigzag in self.planes(rows, self.number(1)):
-            last += -(zigzag + 1) // 2 if zigzag & 1 else zigzag // 2
-            numbers.append(last)
-        return numbers
-
-    def indexes(self, rows, count):
-        return self.planes(rows, 1 if count <= 256 else 2)
-
-    def finish(self):
-        if self.at != len(self.body):
-            raise ValueError("the body goes on after its end")
-
-
-def numbers_of(column, rows):
-    """The numbers of a column that is none of texts."""
-    encoding, data = column
-    reader = Reader(data)
-    if encoding == 4:
-        return reader.integers(rows)
-    count, inner, length = reader.number(2), reader.number(1), reader.number(4)
-    words = numbers_of((inner, reader.take(length)), count)
-    return [words[index] for index in reader.indexes(rows, count)]
-
-
-def texts_of(columns, number, rows, others):
-    """The texts of a column, None where a row has none."""
-    if number not in columns:
-        return [""] * rows
-    encoding, data = columns[number]
-    reader, nulls = Reader(data), [False] * rows
-    if encoding & 128:
-        bits = reader.take(-(-rows // 8))
-        nulls = [bool(bits[row // 8] & 128 >> row % 8) for row in range(rows)]
-    found = iter(_texts(reader, encoding & 127, nulls.count(False), (number, rows, nulls, others)))
-    return [None if null else next(found) for null in nulls]
-
-
-def _texts(reader, encoding, rows, place):
-    number, all_rows, nulls, others = place
-    if encoding == 0:
-        return [reader.take(len(reader.body) - reader.at).decode()] * rows
-    if encoding == 2:
-        return reader.take(len(reader.body) - reader.at).decode().split("\0") if rows else []
-    if encoding == 4:
-        return [written(number, value) for value in reader.integers(rows)]
-    if encoding == 1:
-        count, inner, length = reader.number(2), reader.number(1), reader.number(4)
-        words = _texts(Reader(reader.take(length)), inner, count, place)
-        return [words[index] for index in reader.indexes(rows, count)]
-    if encoding == 3:
-        frames, length = reader.number(2), reader.number(4)
-        words, digits = reader.take(length).decode().split("\0"), reader.take(frames)
-        which = reader.indexes(rows, frames) if frames > 1 else [0] * rows
-        return [
-            words[2 * index] + (str(value).zfill(digits[index]) if digits[index] else "") + words[2 * index + 1]
-            for index, value in zip(which, reader.integers(rows), strict=True)
-        ]
-    if encoding == 5:
-        other, inner = reader.number(1), reader.number(1)
-        bases = [
-            value for value, null in zip(texts_of(others, other, all_rows, others), nulls, strict=True) if not null
-        ]
-        apart = numbers_of((inner, reader.take(len(reader.body) - reader.at)), rows)
-        return [written(number, counted(number, base) + one) for base, one in zip(bases, apart, strict=True)]
-    other, count, inner, length = reader.number(1), reader.number(4), reader.number(1), reader.number(4)
-    values = _texts(Reader(reader.take(length)), inner, count, place)
-    texts = texts_of(others, other, all_rows, others)
-    for row, value in zip(reader.integers(count), values, strict=True):
-        texts[row] = value
-    return texts
-
-
-def written(number, value):
-    """The date or time that a number stands for."""
-    if number in DATES:
-        return str(DAY_ZERO + timedelta(days=value))
-    return f"{TIME_ZERO + timedelta(seconds=value):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def counted(number, text):
-    """What a column's differences are added to: days of dates, seconds of times."""
-    if not text:
-        return 0
-    days = (date.fromisoformat(text[:10]) - DAY_ZERO).days
-    if number in DATES:
-        return days
-    return days * 86_400 + (sum(int(text[at : at + 2]) * unit for at, unit in ((11, 3600), (14, 60), (17, 1))))
-
-
 def encode_apply(batch):
     """A body of one group: updates of one field. `moves` are (volume, value, source, row, line)."""
     moves = batch["moves"]
     body = b"\1" + batch["id"] + batch["run"] + batch["plan"] + bytes.fromhex(batch["epoch"])
-    body += struct.pack(">QQ", batch["base"], batch["asof"]) + _text(batch["scope"]) + _text(batch["source"])
-    body += _table(len(batch["sources"]), {0: _column(batch["sources"], 0), 1: _column(batch["sources"], 1)})
+    body += (
+        struct.pack(">QQ", batch["base"], batch["asof"]) + encode_text(batch["scope"]) + encode_text(batch["source"])
+    )
+    body += encode_table(
+        len(batch["sources"]), {0: encode_column(batch["sources"], 0), 1: encode_column(batch["sources"], 1)}
+    )
     if not moves:
         return body + bytes(2)
-    columns = {0: _column(moves, 0), 16: _column(moves, 1)}
-    columns |= {number: _integers([move[number + 1] for move in moves]) for number in (1, 2, 3)}
-    return body + b"\0\1" + bytes((2, 1, COLUMNS.index(batch["field"]) - 1)) + _table(len(moves), columns)
-
-
-def _text(text):
-    return struct.pack(">H", len(text.encode())) + text.encode()
-
-
-def _column(rows, part):
-    return 2, "\0".join(row[part] for row in rows).encode()
-
-
-def _integers(numbers):
-    apart = [number - before for number, before in zip(numbers, [0, *numbers[:-1]], strict=True)]
-    packed = b"".join((2 * one if one >= 0 else -2 * one - 1).to_bytes(8, "big") for one in apart)
-    return 4, b"\x08" + b"".join(packed[plane::8] for plane in range(8))
-
-
-def _table(rows, columns):
-    parts = [struct.pack(">IB", rows, len(columns))]
-    parts += [struct.pack(">BBI", number, code, len(data)) + data for number, (code, data) in columns.items()]
-    return b"".join(parts)
+    columns = {0: encode_column(moves, 0), 16: encode_column(moves, 1)}
+    columns |= {number: encode_integers([move[number + 1] for move in moves]) for number in (1, 2, 3)}
+    return body + b"\0\1" + bytes((2, 1, COLUMNS.index(batch["field"]) - 1)) + encode_table(len(moves), columns)

@@ -5,8 +5,8 @@ login.json     what a secret becomes under each kdf, and what a server keeps of 
 frames.json    psk, padding, and the cipher on both sides of a rekey
 names.json     run id, batch id, request hash and an entry of the ledger
 
-Each is computed here from the inputs in the file, and the columns are read by the second client as well, which knows
-docs/protocol.md alone. Written anew, after a deliberate change of the protocol only, by
+Each is computed here from the inputs in the file, and columns, logins and frames by the second client as well, which
+knows docs/protocol.md alone. Written anew, after a deliberate change of the protocol only, by
 `PYTHONPATH=tests/support python tests/wire/test_vectors.py`.
 """
 
@@ -17,7 +17,9 @@ import json
 from pathlib import Path
 
 import pytest
+import second_bodies
 import second_client
+import second_login
 
 from mailsync.core.identity import batch_id, run_id
 from mailsync.core.model import RunId, parse_scope
@@ -89,7 +91,7 @@ def columns():
 
 
 def _days(texts):
-    return [second_client.counted(11, text) for text in texts]
+    return [second_bodies.counted(11, text) for text in texts]
 
 
 def column_vectors():
@@ -191,14 +193,14 @@ def column_that_shows(shows, *, part):
 @pytest.mark.parametrize("shows", columns())
 def test_the_second_client_reads_the_same_values(shows):
     vector = column_that_shows(shows, part="read")
-    reader = second_client.Reader(bytes.fromhex(vector["table"]))
+    reader = second_bodies.Reader(bytes.fromhex(vector["table"]))
     rows, found = reader.table()
     reader.finish()
     number = vector["column"]
     if number == 20:
-        assert second_client.numbers_of(found[20], rows) == vector["values"]
+        assert second_bodies.numbers_of(found[20], rows) == vector["values"]
     else:
-        assert second_client.texts_of(found, number, rows, found) == vector["values"]
+        assert second_bodies.texts_of(found, number, rows, found) == vector["values"]
 
 
 @pytest.mark.parametrize("shows", REFUSED)
@@ -211,7 +213,7 @@ def test_what_is_no_column_is_refused(shows):
 def test_every_encoding_is_among_the_columns():
     seen = set()
     for vector in kept_vectors("columns")["read"]:
-        _, found = second_client.Reader(bytes.fromhex(vector["table"])).table()
+        _, found = second_bodies.Reader(bytes.fromhex(vector["table"])).table()
         seen |= {encoding for encoding, _ in found.values()}
     assert {encoding & 127 for encoding in seen} == set(range(7))
     assert {encoding & 127 for encoding in seen if encoding & 128} >= {2, 4, 5}
@@ -223,6 +225,16 @@ def test_the_second_client_derives_the_same_keys_and_seals_the_same_frames():
     sealed = [cipher.seal(b"frame %d" % number).hex() for number in range(REKEY_FRAMES + 2)]
     assert {number: sealed[int(number)] for number in vectors["frames"]} == vectors["frames"]
     assert {length: second_client.padded(int(length)) for length in vectors["padded"]} == vectors["padded"]
+
+
+def test_the_second_client_makes_the_same_of_passwords_and_tokens():
+    vectors = kept_vectors("login")
+    for vector in vectors["passwords"]:
+        salted = second_login.salted_password(vector["password"], bytes.fromhex(vector["salt"]), vector["kdf"])
+        assert salted.hex() == vector["salted"]
+        assert [key.hex() for key in second_login.keys_of(salted)[1:]] == [vector["stored_key"], vector["server_key"]]
+    token, salt, stored_key, server_key = (bytes.fromhex(value) for value in vectors["token"].values())
+    assert second_login.keys_of(second_login.salted_token(token, salt))[1:] == (stored_key, server_key)
 
 
 if __name__ == "__main__":
