@@ -90,23 +90,20 @@ def answer_failure(world: World, asked: Asked, reason: str, *, trace: str = "") 
         asked.run.hex(), asked.verdict.from_address, asked.verdict.subject, reason, run.attempts if run else 0
     )
     notice = crash_alert(mail, trace) if trace else given_up_notice(mail, _states(facts))
-    for audience in asked.route.audiences:
-        if audience.name == SENDER or audience.when not in ("always", "problem", "failure"):
-            continue
-        name = f"{audience.name}-notice-{asked.received}"
-        _send_once(world, asked.run, name, lambda to=audience.to, name=name: _notice(world, asked, to, name, notice))  # type: ignore[misc]
+    for audience in _told_of_failures(asked.route):
+        _send_notice(world, asked, audience, f"notice-{asked.received}", notice)
 
 
 def answer_losses(world: World, asked: Asked) -> None:
     """Tells people which mails were applied and are lost, because the server began a new life without them."""
-    told = [one for one in asked.route.audiences if one.name != SENDER and one.when in ("always", "problem", "failure")]
+    told = _told_of_failures(asked.route)
     untold = tuple(one for one in world.journal.losses.all() if not one.told and _is_of(world, one, asked.route))
     if not untold or not told:
         return
     notice = lost_notice(lost_mails(world, untold))
+    edition = f"lost-{hashlib.sha256(notice.text.encode()).hexdigest()[:16]}"
     for audience in told:
-        name = f"{audience.name}-lost-{hashlib.sha256(notice.text.encode()).hexdigest()[:16]}"
-        _send_once(world, asked.run, name, lambda to=audience.to, name=name: _notice(world, asked, to, name, notice))  # type: ignore[misc]
+        _send_notice(world, asked, audience, edition, notice)
     world.journal.losses.mark_told(untold, world.now())
 
 
@@ -201,9 +198,21 @@ def _letter(world: World, asked: Asked, audience: Audience, summary: Summary) ->
     return Letter(audience.name, _recipients(audience, asked), rendered)
 
 
-def _notice(world: World, asked: Asked, to: tuple[str, ...], name: str, notice: Notice) -> bytes:
-    said = hashlib.sha256(notice.text.encode("utf-8", "replace")).digest()
-    return build_notice(_envelope(world, asked, to, name, said), notice.subject, notice.text, asked.original)
+def _told_of_failures(route: Route) -> list[Audience]:
+    """The audiences of a route that failures concern: people of the site, never the sender of a mail."""
+    return [one for one in route.audiences if one.name != SENDER and one.when in ("always", "problem", "failure")]
+
+
+def _send_notice(world: World, asked: Asked, audience: Audience, edition: str, notice: Notice) -> None:
+    """Sends an audience a plain mail, once in each edition."""
+    name = f"{audience.name}-{edition}"
+
+    def compose() -> bytes:
+        said = hashlib.sha256(notice.text.encode("utf-8", "replace")).digest()
+        envelope = _envelope(world, asked, audience.to, name, said)
+        return build_notice(envelope, notice.subject, notice.text, asked.original)
+
+    _send_once(world, asked.run, name, compose)
 
 
 def _envelope(world: World, asked: Asked, to: tuple[str, ...], name: str, outcome: bytes) -> Envelope:

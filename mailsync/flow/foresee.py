@@ -15,9 +15,9 @@ from mailsync.core.summarise import summarise
 from mailsync.core.summary import Applied, Facts, Summary
 from mailsync.core.tally import foreseen
 from mailsync.flow.answer import Asked, Letter, letters
+from mailsync.flow.decide import Decision, decide
 from mailsync.flow.intake import Intake, judged
 from mailsync.flow.reading import mail_report
-from mailsync.flow.settle import Decision, decide
 from mailsync.flow.world import World
 from mailsync.mail.reply import OriginalMail
 from mailsync.mail.verdict import Action, Envelope, Verdict

@@ -32,7 +32,7 @@ from mailsync.mail.verdict import Action, Envelope, Verdict, identity, judge
 
 if TYPE_CHECKING:
     from mailsync.flow.answer import Asked
-    from mailsync.flow.settle import Report
+    from mailsync.flow.decide import Report
 
 MOST_CRASHES = 3
 _EVERYBODY = ""  # no audience has this name: all of them were answered, and only the server may not know it yet

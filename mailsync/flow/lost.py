@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Protocol
 from mailsync.core.kept import from_json
 from mailsync.core.model import RunId, Scope, Snapshot
 from mailsync.core.outcome import Outcome, Result
+from mailsync.flow.decide import View
 
 if TYPE_CHECKING:
     from mailsync.client.journal import Journal
     from mailsync.client.losses import Losses
     from mailsync.core.guard import Earlier
-    from mailsync.flow.settle import Server
     from mailsync.wire.ledger import Missing
 
 PACKET = 500  # batches asked for at once
 
 
-class Witness(Protocol):
+class Witness(View, Protocol):
     """What it takes to know what a server has lost."""
 
     def missing(self, scope: Scope, batches: Sequence[bytes]) -> Missing:
@@ -34,14 +34,14 @@ class Witness(Protocol):
 
 
 class Watched:
-    """A run's server, with an eye on the epochs of the scopes it shows."""
+    """What deciding needs of a server, with an eye on the epochs of the scopes it shows."""
 
-    def __init__(self, journal: Journal, server: Server) -> None:
+    def __init__(self, journal: Journal, server: Witness) -> None:
         self._losses = journal.losses
         self._server = server
 
     def refresh(self, scope: Scope) -> Snapshot:
-        """As settle.Server.refresh; what a new life of the scope has lost is journalled before it is planned for."""
+        """As decide.View.refresh; what a new life of the scope has lost is journalled before it is planned for."""
         snapshot = self._server.refresh(scope)
         known = self._losses.epoch(str(scope))
         if known != snapshot.epoch:
@@ -49,12 +49,8 @@ class Watched:
             self._losses.note(str(scope), snapshot.epoch, lost)
         return snapshot
 
-    def apply(self, body: bytes) -> Outcome:
-        """As settle.Server.apply."""
-        return self._server.apply(body)
-
     def earlier(self, scope: Scope, source: str, run: RunId) -> Earlier:
-        """As settle.Server.earlier."""
+        """As decide.View.earlier."""
         return self._server.earlier(scope, source, run)
 
 

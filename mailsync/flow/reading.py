@@ -16,13 +16,13 @@ from mailsync.config.route import Route
 from mailsync.config.site import Site
 from mailsync.core.inventory import Listing, Lists, joined_doubts
 from mailsync.core.model import Attachment, Mapped, Origin, Problem, Scope
-from mailsync.core.plan import ChangeRule, PlanRules
+from mailsync.core.planning import ChangeRule, PlanRules
 from mailsync.definition.days import day_of
 from mailsync.definition.filters import Filter
 from mailsync.definition.mapping import Context, map_attachment
 from mailsync.definition.model import ChangeSkip, Definition
 from mailsync.flow.claims import Claims, claims_of
-from mailsync.flow.settle import Report
+from mailsync.flow.decide import Report
 from mailsync.mail.unpack import Unpacked, unpack
 from mailsync.mail.verdict import Verdict
 from mailsync.tables.reader import read_table

@@ -1,7 +1,8 @@
-"""Deciding a run and carrying it out: plan every scope, let the guards speak, journal, apply, round by round.
+"""Carrying a run out: journal what was decided, apply it, and plan again what was in the way, round by round.
 
-Strategy (exactly-once.md sections 1 to 3). All scopes are planned before anything is sent, and plans and requests are
-journalled in one transaction. From then on the journal leads: a batch without an outcome is sent byte for byte, first.
+Strategy (exactly-once.md sections 1 to 3). All scopes are decided (decide.py) before anything is sent, and plans and
+requests are journalled in one transaction. From then on the journal leads: a batch without an outcome is sent byte for
+byte, first.
 
 answer of the server           what follows
 outcome                        kept
@@ -15,7 +16,7 @@ none                           75; the next attempt goes on here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
@@ -27,54 +28,24 @@ from mailsync.core.errors import RefusedError, TemporaryError
 from mailsync.core.guard import GRANTS, Earlier, Objection, objections, stopped
 from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
 from mailsync.core.merge import Merged, merge
-from mailsync.core.model import Mapped, Origin, Problem, Records, Repository, RunId, Scope, Snapshot, parse_scope
+from mailsync.core.model import Records, RunId, Scope, parse_scope
 from mailsync.core.outcome import Change, Outcome, Result
-from mailsync.core.plan import TARGETING, Plan, PlanRules, make_plan, moved_volumes, plan_id
-from mailsync.core.summary import Along, Applied, Context, Facts, Unfinished, context
+from mailsync.core.plan import TARGETING, Plan, moved_volumes, plan_id
+from mailsync.core.summary import Along, Applied, Context, Facts, Unfinished
 from mailsync.core.tally import operations_of, tally
+from mailsync.flow.decide import MOST_PROBLEMS, Decided, Decision, Report, decide, plan_scope
 from mailsync.flow.lost import Watched, Witness
-from mailsync.flow.masked import masked_context, masked_facts, masked_plan
 from mailsync.wire.batches import encode_apply
 
 ROUNDS = 5
-MOST_PROBLEMS = 1_000
 
 
-class View(Protocol):
-    """What deciding needs of the server."""
-
-    def refresh(self, scope: Scope) -> Snapshot:
-        """The scope as it is now. Raises NoScopeError, or TemporaryError when the server cannot say."""
-        ...
-
-    def earlier(self, scope: Scope, source: str, run: RunId) -> Earlier:
-        """What the source's other runs moved in the scope within the last day. Raises TemporaryError."""
-        ...
-
-
-class Server(View, Witness, Protocol):
+class Server(Witness, Protocol):
     """What a run needs of the server."""
 
     def apply(self, body: bytes) -> Outcome:
         """The outcome of the encoded batch. Raises StaleError, ReusedError, OvertakenError or TemporaryError."""
         ...
-
-
-class Report(NamedTuple):
-    """What was read: the mapped attachments, and what is wrong or worth telling of the mail itself.
-
-    `digest` names the definitions that read it, `rules` are what they and the route say about planning a scope.
-    `source` is what the server keeps the order of reports by, unless they list events rather than a state and are not
-    `ordered`; and what it adds up the moves of.
-    """
-
-    mapped: tuple[Mapped, ...]
-    problems: tuple[Problem, ...]
-    notes: tuple[Problem, ...]
-    digest: str
-    source: str
-    ordered: bool
-    rules: Callable[[Scope], PlanRules]
 
 
 class Job(NamedTuple):
@@ -86,60 +57,13 @@ class Job(NamedTuple):
     report: Callable[[], Report]
 
 
-class Decided(NamedTuple):
-    """A planned scope as it is journalled; `objection` says why none of it is sent, after the first round.
-
-    `forbidden` is what the server said, where it was the server that refused it.
-    """
-
-    plan: Plan
-    context: Context
-    objection: str = ""
-    forbidden: str = ""
-
-
-class Decision(NamedTuple):
-    """What a report comes to: the facts without any outcome, and the scopes' plans."""
-
-    facts: Facts
-    scopes: tuple[Decided, ...]
-
-
-def decide(route: Route, run: RunId, report: Report, view: View) -> Decision:
-    """Plans every scope of a report, and lets the guards object."""
-    merged = merge(report.mapped, MOST_PROBLEMS)
-    problems = list(report.problems)
-    scopes = []
-    for records in merged.records:
-        try:
-            scopes.append(_plan(records, view.refresh(records.scope), report.rules(records.scope)))
-        except NoScopeError:
-            scopes.append(_plan(records, _NoSuchScope(records.scope), PlanRules()))
-            hint = f"correct the report, or: mailsync server scope add {records.scope}"
-            problems.append(Problem(Origin(), f"the server has no scope {records.scope}", hint))
-    plans = [one.plan for one in scopes]
-    earlier = {plan.scope: view.earlier(plan.scope, report.source, run) for plan in plans if moved_volumes(plan)}
-    facts = Facts(
-        route=route.name,
-        run=run.hex(),
-        plan=plan_id(report.digest, plans),
-        mapped=report.mapped,
-        merged=merged,
-        objections=objections(report.mapped, plans, route.guards, earlier),
-        problems=tuple(problems),
-        notes=report.notes,
-        contexts=tuple(one.context for one in scopes),
-    )
-    return Decision(masked_facts(facts), tuple(scopes))
-
-
 def settle(job: Job, journal: Journal, server: Server) -> Facts:
     """Brings a run to its end, from wherever an earlier attempt left it; all that was done, by whichever attempt."""
     kept = journal.find(job.run)
     if kept is None or kept.report is None:
         report = job.report()
         _keep(job, journal, report, decide(job.route, job.run, report, Watched(journal, server)))
-    _Course(job, journal, Watched(journal, server)).run()
+    _Course(job, journal, server).run()
     return facts_of(journal, job.run)
 
 
@@ -175,10 +99,11 @@ def facts_of(journal: Journal, run: RunId, unfinished: str = "") -> Facts:
 class _Course:
     """The rounds of one run, led by its journal."""
 
-    def __init__(self, job: Job, journal: Journal, server: Watched) -> None:
+    def __init__(self, job: Job, journal: Journal, server: Server) -> None:
         self._job = job
         self._journal = journal
         self._server = server
+        self._view = Watched(journal, server)
         self._report: Report | None = None
         self._merged = Merged()
 
@@ -238,7 +163,7 @@ class _Course:
         assert scope is not None
         records, report = self._records(scope)
         try:
-            decided = _plan(records, self._server.refresh(scope), report.rules(scope))
+            decided = plan_scope(records, self._view.refresh(scope), report.rules(scope))
         except NoScopeError as error:
             self._refuse(chapter, error)
             return
@@ -272,7 +197,7 @@ class _Course:
 
     def _earlier(self, plan: Plan, source: str) -> Earlier:
         """What others moved, and what this run did before and does not do again."""
-        others = self._server.earlier(plan.scope, source, self._job.run)
+        others = self._view.earlier(plan.scope, source, self._job.run)
         rounds = [one for one in facts_of(self._journal, self._job.run).rounds if one.plan.scope == plan.scope]
         mine = {step.volume for step in tally(rounds).done if step.action in TARGETING}
         mine -= {step.volume for step in plan.steps if step.action in TARGETING}
@@ -286,7 +211,7 @@ class _Course:
         scope = parse_scope(chapter.scope)
         assert scope is not None
         with suppress(NoScopeError):
-            self._server.refresh(scope)
+            self._view.refresh(scope)
         decided = from_json(Decided, chapter.plan)._replace(forbidden=f"{scope} is not this site's to write: {error}")
         added = Chapter(
             len(self._journal.chapters(self._job.run)), chapter.round, chapter.scope, to_json(decided), dropped=False
@@ -302,11 +227,6 @@ class _Course:
             hint = "put the definition back as it was; after limits.give_up the mail is held"
             raise TemporaryError(f"the report no longer speaks of {scope}: its definition was changed", hint=hint)
         return found[0], self._report
-
-
-def _plan(records: Records, snapshot: Snapshot, rules: PlanRules) -> Decided:
-    plan = masked_plan(make_plan(records, snapshot, rules))
-    return Decided(plan, masked_context(context(plan, snapshot)))
 
 
 def _keep(job: Job, journal: Journal, report: Report, decision: Decision) -> None:
@@ -354,27 +274,3 @@ def _along(operations: Sequence[tuple[str, Change]], outcomes: Iterable[Outcome]
         found += [Along(*operations[before + carried.position], carried.barcode) for carried in one.carried]
         before += len(one.results)
     return tuple(found)
-
-
-class _NoSuchScope(NamedTuple):
-    """The snapshot of a scope the server does not have: no volumes, no epoch, so nothing is sent."""
-
-    scope: Scope
-    epoch: bytes = b""
-    version: int = 0
-    size: int = 0
-
-    @property
-    def repositories(self) -> Mapping[str, Repository]:
-        """No repository."""
-        return {}
-
-    def rows(self, fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
-        """No volume."""
-        del fields
-        return ()
-
-    def lookup(self, volumes: Iterable[str], fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
-        """No volume."""
-        del volumes, fields
-        return ()

@@ -167,7 +167,7 @@ class SiteServer:
             self._connected().release_run(run, holder)
 
     def earlier(self, scope: Scope, source: str, run: RunId) -> Earlier:
-        """As settle.Server.earlier."""
+        """As decide.View.earlier."""
         with _waiting():
             return self._connected().earlier(scope, source, run)
 

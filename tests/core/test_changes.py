@@ -3,7 +3,8 @@
 import pytest
 
 from mailsync.core.model import Count, Repository, Volume
-from mailsync.core.plan import Action, ChangeRule, PlanRules, make_plan
+from mailsync.core.plan import Action
+from mailsync.core.planning import ChangeRule, PlanRules, make_plan
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import Facts
 from mailsync.core.tally import foreseen

@@ -5,7 +5,8 @@ import pytest
 from mailsync.core import inventory
 from mailsync.core.inventory import Listing, Lists, joined_doubts
 from mailsync.core.model import Place, Volume
-from mailsync.core.plan import Action, ChangeRule, PlanRules, make_plan, moved_volumes
+from mailsync.core.plan import Action, moved_volumes
+from mailsync.core.planning import ChangeRule, PlanRules, make_plan
 
 ONE, TWO, THREE = "000001L5", "000002L5", "000003L5"
 HELD = Volume(description="old", repository="LIBR", current_repository="LIBR", confirmed_repository="LIBR", slot="12")

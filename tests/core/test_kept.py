@@ -10,9 +10,9 @@ from mailsync.core.guard import Objection
 from mailsync.core.kept import facts_from_json, facts_to_json, from_json, to_json
 from mailsync.core.merge import Merged
 from mailsync.core.model import Count, Gaps, Mapped, Origin, Place, Problem, Records, Repository, Scope
-from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result, RowResult
+from mailsync.core.outcome import Batch, Carried, Change, Operation, Outcome, Result, RowResult
 from mailsync.core.plan import Action, Plan, Step
-from mailsync.core.summary import Applied, Context, Facts, Moving, Unfinished
+from mailsync.core.summary import Along, Applied, Context, Facts, Moving, Unfinished
 
 texts = st.text(max_size=8)
 numbers = st.integers(0, 2**53)
@@ -22,12 +22,18 @@ def few(strategy):
     return st.lists(strategy, max_size=3).map(tuple)
 
 
-scopes = st.builds(Scope, texts, texts)
-origins = st.builds(Origin, texts, texts, texts, numbers, numbers)
-problems = st.builds(Problem, origins, texts, texts)
-steps = st.builds(Step, texts, texts, st.sampled_from(Action), texts, texts, texts, origins, texts)
-counts = st.builds(Count, texts, numbers)
-plans = st.builds(
+def whole(kind, *parts):
+    """Values of a kind with nothing left to its default: what is added to a kept value is to be read back, too."""
+    assert len(parts) == len(kind._fields), kind
+    return st.builds(kind, *parts)
+
+
+scopes = whole(Scope, texts, texts)
+origins = whole(Origin, texts, texts, texts, numbers, numbers)
+problems = whole(Problem, origins, texts, texts)
+steps = whole(Step, texts, texts, st.sampled_from(Action), texts, texts, texts, origins, texts)
+counts = whole(Count, texts, numbers)
+plans = whole(
     Plan,
     scopes,
     st.binary(max_size=16),
@@ -41,14 +47,25 @@ plans = st.builds(
     few(counts),
     few(problems),
     numbers,
+    numbers,
 )
-answers = st.builds(RowResult, st.sampled_from(Result), texts)
+answers = whole(RowResult, st.sampled_from(Result), texts)
 hashes = st.binary(max_size=32)
-outcomes = st.builds(
-    Outcome, st.binary(max_size=16), numbers, numbers, few(answers), st.booleans(), st.booleans(), numbers, hashes
+outcomes = whole(
+    Outcome,
+    st.binary(max_size=16),
+    numbers,
+    numbers,
+    few(answers),
+    st.booleans(),
+    st.booleans(),
+    numbers,
+    hashes,
+    few(whole(Carried, numbers, texts)),
 )
-rounds = st.builds(Applied, plans, few(st.tuples(texts, answers)), numbers, numbers, numbers, hashes)
-mapped = st.builds(
+along = few(whole(Along, texts, st.sampled_from(Change), texts))
+rounds = whole(Applied, plans, few(st.tuples(texts, answers)), numbers, numbers, numbers, hashes, along)
+mapped = whole(
     Mapped,
     texts,
     texts,
@@ -63,23 +80,23 @@ mapped = st.builds(
     numbers,
     st.just(Gaps()),
 )
-repositories = st.builds(Repository, texts, texts, texts, st.booleans())
-facts = st.builds(
+repositories = whole(Repository, texts, texts, texts, st.booleans())
+facts = whole(
     Facts,
     texts,
     texts,
     texts,
     few(mapped),
-    st.builds(Merged, st.just(()), few(problems), few(problems), few(counts), numbers, numbers),
+    whole(Merged, st.just(()), few(problems), few(problems), few(counts), numbers, numbers),
     few(rounds),
-    few(st.builds(Objection, texts, texts, st.none() | scopes)),
+    few(whole(Objection, texts, texts, st.none() | scopes)),
     few(problems),
     few(problems),
-    few(st.builds(Unfinished, scopes, texts)),
-    few(st.builds(Context, scopes, few(repositories), few(st.builds(Moving, texts, texts, texts)))),
+    few(whole(Unfinished, scopes, texts)),
+    few(whole(Context, scopes, few(repositories), few(whole(Moving, texts, texts, texts)))),
 )
-operations = st.builds(Operation, st.sampled_from(Change), texts, few(texts), few(texts), numbers, numbers, numbers)
-batches = st.builds(
+operations = whole(Operation, st.sampled_from(Change), texts, few(texts), few(texts), numbers, numbers, numbers)
+batches = whole(
     Batch,
     st.binary(),
     st.binary(),

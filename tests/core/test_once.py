@@ -12,7 +12,8 @@ from itertools import pairwise
 from mailsync.core.batches import Cause, make_batches
 from mailsync.core.identity import batch_id, run_id
 from mailsync.core.model import Origin, Scope, Volume
-from mailsync.core.plan import Action, Plan, PlanRules, Step, make_plan, plan_id
+from mailsync.core.plan import Action, Plan, Step, plan_id
+from mailsync.core.planning import PlanRules, make_plan
 
 LTO, OLD = Scope("US01", "LTO"), Scope("US0", "1LTO")
 ONE = "000001L5"

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailsync.core import plan as plan_module
+from mailsync.core import planning
 from mailsync.core.inventory import Listing, Lists
 from mailsync.core.model import Scope, Volume
-from mailsync.core.plan import Action, PlanRules, make_plan, moved_volumes, plan_id
+from mailsync.core.plan import Action, moved_volumes, plan_id
+from mailsync.core.planning import PlanRules, make_plan
 
 ONE = "000001L5"
 HELD = Volume(description="old", repository="LIBR", current_repository="LIBR", confirmed_repository="LIBR", slot="12")
@@ -132,7 +133,7 @@ def test_a_short_report_reads_only_what_it_names_and_plans_the_same(shelf, recor
     rules = lists(inventory)
     plan = make_plan(said, short, rules)
     assert len(read) == (1 if inventory else 0)
-    monkeypatch.setattr(plan_module, "_FEW", 10**9)
+    monkeypatch.setattr(planning, "_FEW", 10**9)
     assert make_plan(said, shelf(held), rules) == plan
     assert len(plan.alerts) == (98 if inventory else 0)
 

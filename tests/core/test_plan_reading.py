@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailsync.core import plan as plan_module
+from mailsync.core import planning
 from mailsync.core.inventory import Listing, Lists
 from mailsync.core.model import Volume
-from mailsync.core.plan import PlanRules, make_plan
+from mailsync.core.planning import PlanRules, make_plan
 
 NAMES = st.integers(0, 9).map("A{:05}L8".format)
 PLACES = st.sampled_from(("", "LIBR", "OFFS", "RACK", "NOWH"))
@@ -51,7 +51,7 @@ def test_what_is_looked_up_and_what_is_gone_over_make_one_plan(shelf, records, h
         for way in ("rows", "lookup"):
             setattr(scope, way, _noting(getattr(scope, way), read, way))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(plan_module, "_FEW", few)
+            patch.setattr(planning, "_FEW", few)
             plans.append(make_plan(records(said), scope, rules))
         # An inventory means something by what it does not list, so nothing less than all will do.
         assert read[0] == ("rows" if few or rules.lists.by_attachment["a.csv"].inventory_of else "lookup")

@@ -9,7 +9,8 @@ from mailsync.core.inventory import Listing, Lists
 from mailsync.core.merge import Merged, merge
 from mailsync.core.model import Count, Mapped, Origin, Problem, Repository, Scope, Volume
 from mailsync.core.outcome import Change, Result, RowResult
-from mailsync.core.plan import Action, Plan, PlanRules, Step, make_plan
+from mailsync.core.plan import Action, Plan, Step
+from mailsync.core.planning import PlanRules, make_plan
 from mailsync.core.summarise import summarise
 from mailsync.core.summary import (
     Along,

@@ -242,12 +242,12 @@ def test_a_mail_that_kills_three_attempts_is_held_at_the_next_and_the_operator_i
 
 FAULTY = """
 import sys
-from mailsync.flow import settle
+from mailsync.flow import decide
 
 def broken(*_):
     raise RuntimeError("a fault of the program")
 
-settle.make_plan = broken
+decide.make_plan = broken
 from mailsync.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -261,7 +261,7 @@ def test_a_fault_of_the_program_is_tried_twice_then_held_with_its_traceback(site
         assert endings == [75, 75, 0]
         (one,) = held(site)
         assert "RuntimeError: a fault of the program" in one["reason"]
-        assert "settle.py" in one["reason"]
+        assert "decide.py" in one["reason"]
         # Once the fault is mended, the same mail is done.
         assert site.filter(mail).returncode == 0
     assert held(site) == []

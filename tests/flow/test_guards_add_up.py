@@ -60,6 +60,16 @@ def job(world, rows, *, route: str = "", events: bool = False) -> Job:
     return Job(run, site_route, world.now(), report)
 
 
+class Through:
+    """The site's server, as it is."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def __getattr__(self, name):
+        return getattr(self.server, name)
+
+
 def guards(facts) -> list[str]:
     return [one.guard for one in facts.objections]
 
@@ -97,13 +107,7 @@ def test_a_run_does_not_stand_in_its_own_way_when_it_is_tried_again(site, world)
     """It is applied, its answer is lost, and the journal too: what it moved is not held against it."""
     asked = job(world, moves(0, 20))
 
-    class Cut:
-        def __init__(self, server):
-            self.server = server
-
-        def __getattr__(self, name):
-            return getattr(self.server, name)
-
+    class Cut(Through):
         def apply(self, body):
             self.server.apply(body)
             raise TemporaryError("the connection broke")
@@ -126,13 +130,7 @@ def test_a_run_does_not_stand_in_its_own_way_when_it_is_tried_again(site, world)
 def test_only_what_moves_something_asks_the_server(world):
     asked = []
 
-    class Counting:
-        def __init__(self, server):
-            self.server = server
-
-        def __getattr__(self, name):
-            return getattr(self.server, name)
-
+    class Counting(Through):
         def earlier(self, scope, source, run):
             asked.append(source)
             return self.server.earlier(scope, source, run)
@@ -154,14 +152,8 @@ def test_a_day_later_it_goes_on(world):
         assert store.earlier(scope, source, bytes(32), now + DAY_SECONDS + 60, ADMINISTRATOR) == (0, 0)
 
 
-class Away:
-    """The site's server, of which no batch comes through."""
-
-    def __init__(self, server) -> None:
-        self._server = server
-
-    def __getattr__(self, name):
-        return getattr(self._server, name)
+class Away(Through):
+    """No batch comes through."""
 
     def apply(self, _):
         raise TemporaryError("the server is away")

@@ -18,7 +18,7 @@ from mailsync.client.journal import Journal
 from mailsync.config.site import load_site
 from mailsync.core.errors import DeadlineError, TemporaryError
 from mailsync.core.model import RunId
-from mailsync.flow import settle as settling
+from mailsync.flow import decide as deciding
 from mailsync.flow.intake import deliver
 from mailsync.flow.world import SiteServer, World
 from mailsync.mail.verdict import Action, Envelope
@@ -171,7 +171,7 @@ def test_a_mail_that_takes_too_long_three_times_is_held(site, monkeypatch):
     def slow(*_):
         raise DeadlineError("not done within 100 s")
 
-    monkeypatch.setattr(settling, "make_plan", slow)
+    monkeypatch.setattr(deciding, "make_plan", slow)
     with served(site):
         for _ in range(2):
             with World(load_site(site.config)) as world, pytest.raises(DeadlineError):

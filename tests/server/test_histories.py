@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from bench_model import play
 from broken_rules import BROKEN
-from histories import STEPS, History, InCluster, InFile, empty_file
+from histories import STEPS, History, fill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from store_places import InCluster, InFile, empty_file
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
-    return empty_file(tmp_path_factory.mktemp("empty"))
+    return empty_file(tmp_path_factory.mktemp("empty"), fill)
 
 
 @pytest.mark.parametrize("first", range(1_000_000, 1_000_009, 3))
@@ -40,7 +41,7 @@ def test_whatever_steps_are_drawn_the_store_is_as_the_oracle_says(empty, steps, 
 def test_on_postgresql_too_the_store_is_as_the_oracle_says(cluster):
     for seed in range(3):
         with tempfile.TemporaryDirectory() as folder:
-            play(InCluster(cluster), Path(folder), seed)
+            play(InCluster(cluster, fill), Path(folder), seed)
 
 
 # The others take more histories than a test may: the benchmark counts them.

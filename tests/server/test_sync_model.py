@@ -9,28 +9,22 @@ rise, a batch has one effect, and every row's result is what its version and the
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 import tempfile
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from postgres import Cluster
+from store_places import InCluster, InFile, empty_file
 
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result
 from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.pages import PageCache
-from mailsync.server.schema import TABLES
 from mailsync.server.sql_store import SqlStore
-from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LoadRow, Principal, RequestError
-from mailsync.server.stores import open_url
 from mailsync.wire.compression import Method, inflate
 from mailsync.wire.errors import Code
 from mailsync.wire.messages import Sync
@@ -101,68 +95,14 @@ def fill(store: SqlStore) -> None:
 
 @cache
 def empty_store() -> bytes:
-    """A store with a scope and a user, as a file: making one waits for the disk, copying one does not."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "server.db")
-        with SqliteStore(path) as store:
-            fill(store)
-        return path.read_bytes()
-
-
-class InSqlite:
-    """Where a history's store is, and how it is backed up and restored: a file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "server.db").write_bytes(empty_store())
-
-    def open(self) -> SqlStore:
-        store = SqliteStore(self.folder / "server.db")
-        store._database._connection.execute("PRAGMA synchronous = OFF")  # power cuts are not what this is about
-        return store
-
-    def query(self, statement):
-        with closing(sqlite3.connect(self.folder / "server.db")) as connection:
-            return connection.execute(statement).fetchall()
-
-    def back_up(self):
-        path = self.folder / "backup.db"
-        path.unlink(missing_ok=True)
-        with closing(sqlite3.connect(self.folder / "server.db")) as source, closing(sqlite3.connect(path)) as target:
-            source.backup(target)
-
-    def restore(self):
-        for suffix in ("", "-wal", "-shm"):
-            (self.folder / f"server.db{suffix}").unlink(missing_ok=True)
-        shutil.copy(self.folder / "backup.db", self.folder / "server.db")
-
-
-class InPostgres:
-    """The same in a PostgreSQL cluster: the tables' rows are kept beside them, and put back."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.query = cluster.query
-        cluster.empty()
-        with self.open() as store:
-            fill(store)
-
-    def open(self) -> SqlStore:
-        return open_url(self.cluster.url)
-
-    def back_up(self):
-        copies = (f"CREATE TABLE backup.{name} AS TABLE mailsync.{name};" for name in TABLES)
-        self.query("DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup;" + "".join(copies))
-
-    def restore(self):
-        copies = (f"INSERT INTO mailsync.{name} OVERRIDING SYSTEM VALUE TABLE backup.{name};" for name in TABLES)
-        self.query(f"TRUNCATE {', '.join('mailsync.' + name for name in TABLES)};" + "".join(copies))
+        return empty_file(Path(folder), fill)
 
 
 class History:
     """A store with its caches and backup, and what is known of the batches it took."""
 
-    def __init__(self, place: InSqlite | InPostgres) -> None:
+    def __init__(self, place: InFile | InCluster) -> None:
         self.place = place
         self.store = place.open()
         pages = PageCache()
@@ -174,7 +114,7 @@ class History:
         self.high = (b"", 0)
 
     def versions(self, table: str) -> dict[str, int]:
-        schema = "mailsync." if isinstance(self.place, InPostgres) else ""
+        schema = "mailsync." if isinstance(self.place, InCluster) else ""
         return dict(self.place.query(f"SELECT volume, version FROM {schema}{table}"))
 
     def load(self, names, slot):
@@ -292,7 +232,7 @@ class History:
         assert all(number <= at.version for number in numbers)
 
 
-def play(place: InSqlite | InPostgres, steps) -> None:
+def play(place: InFile | InCluster, steps) -> None:
     history = History(place)
     try:
         for name, *arguments in steps:
@@ -308,7 +248,7 @@ def play(place: InSqlite | InPostgres, steps) -> None:
 @given(st.lists(STEPS, min_size=25, max_size=50))
 def test_whatever_happens_every_cache_equals_the_store_and_nothing_is_applied_twice(steps):
     with tempfile.TemporaryDirectory() as folder:
-        play(InSqlite(Path(folder)), steps)
+        play(InFile(Path(folder), empty_store()), steps)
 
 
 @pytest.mark.system
@@ -316,4 +256,4 @@ def test_whatever_happens_every_cache_equals_the_store_and_nothing_is_applied_tw
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=25, max_size=50))
 def test_on_postgresql_too_every_cache_equals_the_store_and_nothing_is_applied_twice(cluster, steps):
-    play(InPostgres(cluster), steps)
+    play(InCluster(cluster, fill), steps)

@@ -10,8 +10,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from broken_rules import BROKEN
-from histories import STEPS, History, InCluster, InFile, empty_file
+from histories import STEPS, History, fill
 from postgres import Cluster
+from store_places import InCluster, InFile, empty_file
 
 LENGTH = 25
 MOST = 2_000  # histories after which a broken rule counts as not found
@@ -21,7 +22,7 @@ def bench_model(histories: int) -> None:
     """Plays so many on SQLite, a twentieth of them on PostgreSQL, and then each broken rule until it is found."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir=_memory()) as name:
-        empty = empty_file(Path(name))
+        empty = empty_file(Path(name), fill)
         half = histories // 2
         with get_context("fork").Pool(2) as pool:
             parts = pool.starmap(_played, [(empty, 0, half), (empty, half, histories)])
@@ -43,7 +44,7 @@ def play(place, folder: Path, seed: int, steps: int = LENGTH) -> Counter[str]:
 def first_found(rule: str, most: int = MOST) -> int:
     """The seed of the first history that goes wrong with the rule broken, -1 when none does."""
     with tempfile.TemporaryDirectory(dir=_memory()) as name, BROKEN[rule]():
-        empty = empty_file(Path(name))
+        empty = empty_file(Path(name), fill)
         for seed in range(most):
             with tempfile.TemporaryDirectory(dir=name) as folder:
                 try:
@@ -71,7 +72,7 @@ def _on_postgres(histories: int) -> None:
     try:
         for seed in range(histories):
             with tempfile.TemporaryDirectory(dir=_memory()) as folder:
-                counts += play(InCluster(cluster), Path(folder), seed)
+                counts += play(InCluster(cluster, fill), Path(folder), seed)
     finally:
         cluster.remove()
     _told("PostgreSQL", histories, counts, began)

@@ -71,7 +71,7 @@ class Shelf:
 def plan(content: bytes, definition_text: str) -> None:
     """Maps and plans the list, and says how long each took."""
     from mailsync.core.model import Attachment, Scope
-    from mailsync.core.plan import PlanRules, make_plan
+    from mailsync.core.planning import PlanRules, make_plan
     from mailsync.definition.load import load_definition
     from mailsync.definition.mapping import Context, map_attachment
     from mailsync.tables.reader import read_table

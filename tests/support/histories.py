@@ -1,7 +1,6 @@
 """Random histories of a site: a store, mail hosts and their mails, and everything that can go wrong between them.
 
-What runs is the product's: sessions and bytes, link, cache, journal, lease, settling and sending. Made here are the
-pipe instead of a socket, the store's place (a file, or a cluster), and the reports. A step is one of: a mail is
+What runs is the product's: sessions and bytes, the store, and what mail_hosts.py has. A step is one of: a mail is
 delivered to a host (again, or to another), a host only syncs, a load, a deletion, expired tombstones, a grant changed,
 the server restarted, a backup, a restore with a new epoch, time. Within a step connections are cut at any byte of one
 direction, hosts are killed between any two effects, and others do something while a request is served.
@@ -17,58 +16,36 @@ Held to be true, whatever happened:
 from __future__ import annotations
 
 import random
-import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
-from pipes import Pipe, Serving
+from pipes import Serving
 from types import SimpleNamespace
 
+from mail_hosts import FAR, KEY, RING, TOKEN, Host, Mail, Remote
 from oracle import EPOCH, FORBIDDEN, NO_SCOPE, OVERTAKEN, REUSED, STALE, TOO_OLD, Oracle
 
-from mailsync.client.archive import Archive
 from mailsync.client.cache import Cache
-from mailsync.client.failures import NoScopeError, OvertakenError
-from mailsync.client.journal import DONE, HELD, Journal
-from mailsync.client.link import Link
-from mailsync.core.errors import MailsyncError, UnreachableError
+from mailsync.client.failures import NoScopeError
+from mailsync.core.errors import UnreachableError
 from mailsync.core.guard import Guards
-from mailsync.core.identity import run_id
-from mailsync.core.inventory import Listing, Lists
-from mailsync.core.model import Mapped, Place, Records, Repository, RepositoryId, parse_scope
+from mailsync.core.model import Repository, RepositoryId, parse_scope
 from mailsync.core.outcome import Outcome
-from mailsync.core.plan import PlanRules
-from mailsync.core.summarise import summarise
 from mailsync.core.tally import tally
-from mailsync.flow import answer
-from mailsync.flow.lease import take_lease
-from mailsync.flow.settle import Job, Report, settle
 from mailsync.server.access import ADMINISTRATOR, Access, Grant
 from mailsync.server.ring import RingFile
-from mailsync.server.schema import TABLES
 from mailsync.server.service import Unable
-from mailsync.server.sqlite import SqliteStore
 from mailsync.server.store import LEASE_SECONDS, LoadRow, RequestError
-from mailsync.server.stores import open_url
-from mailsync.wire.client_session import ClientSession
-from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.events import ApplyAsked
-from mailsync.wire.keys import Token, format_ring, new_client_key, new_ring, with_key
-from mailsync.wire.messages import Sync
-from mailsync.wire.scram import SALT_BYTES, make_verifier
+from mailsync.wire.keys import format_ring, with_key
+from mailsync.wire.scram import make_verifier
 
 SCOPES = ("US01.LTO", "US01.BOX", "DE01.LTO")
 NAMES = {"US01.LTO": [f"A{n}" for n in range(5)], "US01.BOX": ["B0", "B1"], "DE01.LTO": [f"C{n}" for n in range(3)]}
 BOXES = ("US01.BOX.B0", "US01.BOX.B1", "")
 PLACES = ("LIBR", "OFFS", "RACK")
-AUDIENCES = ("operator", "courier")
 CODES = {EPOCH, FORBIDDEN, NO_SCOPE, OVERTAKEN, REUSED, STALE, TOO_OLD}
-RING = new_ring(b"S" * 32)
-KEY = new_client_key(RING, "site", b"K" * 32)
-TOKEN = Token("filter", b"t" * 32)
-FAR = 2**40
 # The steps, and how often each is taken.
 STEPS = {
     "new_mail": 30,
@@ -83,7 +60,6 @@ STEPS = {
     "restore": 3,
     "wait": 6,
 }
-ORDER = ("description", "repository", "container", "slot")  # as in core.fields.SYNC_FIELDS
 
 
 def fill(store) -> None:
@@ -93,190 +69,6 @@ def fill(store) -> None:
         store.add_scope(parse_scope(name), repositories=places, default_repository="LIBR")
     grants = tuple((customer, Access.WRITE) for customer in ("DE01", "US01"))
     store.add_token(TOKEN.user, make_verifier(TOKEN.secret, b"s" * 16), 1, grants=grants)
-
-
-class Killed(BaseException):
-    """The host's process is killed here."""
-
-
-class Mail:
-    """A report: what it says of which scope, and from which source; `lists` means that its volumes were scanned."""
-
-    def __init__(self, number: int, source: str, said: dict[str, dict[str, dict[str, str]]], *, lists: bool) -> None:
-        self.number, self.source, self.said, self.lists = number, source, said, lists
-        self.run = run_id("nightly", (number.to_bytes(4, "big"),))
-
-    def report(self) -> Report:
-        place = Place(f"<{self.number}@example.com>", "a.csv")
-        records = []
-        for scope, rows in self.said.items():
-            fields = tuple(name for name in ORDER if any(name in row for row in rows.values()))
-            lines = tuple(range(2, len(rows) + 2))
-            values = tuple(tuple(row.get(name) for name in fields) for row in rows.values())
-            which = (0,) * len(rows)
-            records.append(Records(parse_scope(scope), fields, tuple(rows), values, lines, lines, (place,), which))
-        read = sum(len(one.volumes) for one in records)
-        mapped = Mapped("a.csv", "text", "d", "00" * 32, read, 0, (), tuple(records), (), ())
-        lists = Lists({"a.csv": Listing(confirms=True)}) if self.lists else Lists()
-        rules = PlanRules(add_unknown=True, lists=lists)
-        return Report((mapped,), (), (), "00" * 32, self.source, bool(self.source), lambda _: rules)
-
-
-class Mortal:
-    """Something whose every call is an effect: the process may be killed before it, or after it."""
-
-    def __init__(self, mortal, effect) -> None:
-        self._mortal, self._effect = mortal, effect
-
-    def __getattr__(self, name):
-        found = getattr(self._mortal, name)
-        if not callable(found):
-            return found
-
-        def call(*words, **named):
-            self._effect()
-            done = found(*words, **named)
-            self._effect()
-            return done
-
-        return call
-
-
-class Remote:
-    """A host's way to the server, as flow/world.py has it: one connection, and the cache."""
-
-    def __init__(self, host: Host, cuts: tuple[int, int]) -> None:
-        self.host = host
-        self.cuts = cuts
-        self.cache = Cache.open(host.folder / "cache", "c" * 64)
-        self.link: Link | None = None
-
-    def connected(self) -> Link:
-        if self.link is None:
-            history = self.host.history
-            line = Pipe(history.serving, history.dice, self.cuts, self.host.effect)
-            session = ClientSession(key=KEY, token=TOKEN, random=history.dice.randbytes(RANDOM_BYTES))
-            link = Link(line, session, salt=history.dice.randbytes(SALT_BYTES))
-            link.greet()
-            self.link = link
-        return self.link
-
-    def refresh(self, scope):
-        return self.cache.refresh(self.connected(), scope)
-
-    def apply(self, body):
-        return self.connected().apply(body)
-
-    def begin_run(self, run, holder, scope=None):
-        ahead = None if scope is None else Sync(scope, *self.cache.place(scope))
-        return self.connected().begin_run(run, holder, ahead)
-
-    def renew_run(self, run, holder):
-        return self.connected().renew_run(run, holder)
-
-    def replied(self, run, holder, audience):
-        self.connected().replied(run, holder, audience)
-
-    def end_run(self, run, holder):
-        self.connected().end_run(run, holder)
-
-    def release_run(self, run, holder):
-        self.connected().release_run(run, holder)
-
-    def earlier(self, scope, source, run):
-        return self.connected().earlier(scope, source, run)
-
-    def missing(self, scope, batches):
-        return self.connected().missing(scope, batches)
-
-    def close(self) -> None:
-        """A process that ends lets go of all it has; whether it could say goodbye changes nothing."""
-        self.cache.close()
-
-
-class Host:
-    """A mail host: its journal, archive and cache. An attempt may be cut off, or killed, anywhere."""
-
-    def __init__(self, history: History, number: int) -> None:
-        self.history = history
-        self.number = number
-        self.folder = history.folder / f"host{number}"
-        self.folder.mkdir()
-        self.left = 0  # effects until it is killed, 0: it is not
-        self.busy = False
-
-    def effect(self) -> None:
-        if self.left:
-            self.left -= 1
-            if not self.left:
-                raise Killed
-
-    def deliver(self, mail: Mail, *, cuts: tuple[int, int], kill: int) -> bool:
-        """One attempt, as flow/intake.py makes it; True when the mail has ended here."""
-        self.left, self.busy = kill, True
-        journal = Journal(self.folder / "journal.db")
-        journal._db.execute("PRAGMA synchronous = OFF")  # power cuts are not what this is about
-        remote = Remote(self, cuts)
-        try:
-            return self.attempt(mail, Mortal(journal, self.effect), remote, journal.holder + bytes((self.number,)))
-        except Killed:
-            self.history.counts["killed"] += 1
-            return False
-        finally:
-            self.left, self.busy = 0, False
-            remote.close()
-            journal.close()
-
-    def attempt(self, mail: Mail, journal, remote: Remote, holder: bytes) -> bool:
-        history, run = self.history, mail.run
-        known = journal.find(run)
-        if known is not None and known.state in (DONE, HELD):
-            return True
-        begun = journal.begin(run, mail=run, route="nightly", verdict="{}", now=history.now)
-        history.attempts.setdefault(run, set()).add(self.number)
-        try:
-            first = None if begun.report is not None else min(map(parse_scope, mail.said), default=None)
-            lease = take_lease(remote, run, holder[-16:], first)
-            if lease is None:
-                journal.end(run, state=DONE, reason="elsewhere", now=history.now)
-                return True
-            facts = settle(Job(run, history.route, begun.first_seen, mail.report), journal, remote)
-            history.settled(mail, facts)
-            world = SimpleNamespace(
-                journal=journal,
-                archive=Mortal(Archive(self.folder / "audit"), self.effect),
-                now=lambda: history.now,
-                send=lambda _, *, name: history.sent(mail, self, name.partition(".")[2]),
-            )
-            text = repr(summarise(facts)).encode()
-            for audience in AUDIENCES:
-                answer._send_once(world, run, audience, lambda: text, lease)
-            lease.end()
-            journal.end(run, state=DONE, reason="done", now=history.now)
-        except OvertakenError:
-            journal.end(run, state=HELD, reason="overtaken", now=history.now)
-            with suppress(MailsyncError):
-                remote.release_run(run, holder[-16:])
-        except MailsyncError:
-            journal.postpone(run)
-            return False
-        return True
-
-    def sync(self, scope: str) -> None:
-        """Follows a scope to its end over a connection that holds, and compares."""
-        while True:
-            remote = Remote(self, (FAR, FAR))
-            try:
-                remote.refresh(parse_scope(scope))
-            except NoScopeError:
-                assert not self.history.oracle.access[scope[:4]]
-                return
-            except UnreachableError:
-                continue  # the server was started anew
-            finally:
-                remote.close()
-            self.history.same_copy(scope, self)
-            return
 
 
 class Watched(Serving):
@@ -297,7 +89,7 @@ class Watched(Serving):
 
 
 class History:
-    """One history. `place` says where the store is (see test_sync_model.py); `dice` decides everything."""
+    """One history. `place` says where the store is (store_places.py); `dice` decides everything."""
 
     def __init__(self, place, folder: Path, dice: random.Random) -> None:
         self.place, self.folder, self.dice = place, folder, dice
@@ -559,55 +351,3 @@ class History:
                 for name, one in self.store.export(at.scope)
             }
             assert held == self.oracle.volumes(scope), scope
-
-
-class InCluster:
-    """The same in a PostgreSQL cluster: the tables' rows are kept beside them, and put back."""
-
-    def __init__(self, cluster) -> None:
-        self.cluster = cluster
-        cluster.empty()
-        with self.open() as store:
-            fill(store)
-
-    def open(self):
-        return open_url(self.cluster.url)
-
-    def back_up(self) -> None:
-        copies = (f"CREATE TABLE backup.{name} AS TABLE mailsync.{name};" for name in TABLES)
-        self.cluster.query("DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup;" + "".join(copies))
-
-    def restore(self) -> None:
-        copies = (f"INSERT INTO mailsync.{name} OVERRIDING SYSTEM VALUE TABLE backup.{name};" for name in TABLES)
-        self.cluster.query(f"TRUNCATE {', '.join('mailsync.' + name for name in TABLES)};" + "".join(copies))
-
-
-class InFile:
-    """A history's store in a SQLite file, and how it is backed up and restored."""
-
-    def __init__(self, folder: Path, empty: bytes) -> None:
-        self.path, self.kept = folder / "server.db", folder / "backup.db"
-        self.path.write_bytes(empty)
-
-    def open(self):
-        store = SqliteStore(self.path)
-        store._database._connection.execute("PRAGMA synchronous = OFF")
-        return store
-
-    def back_up(self) -> None:
-        self.kept.unlink(missing_ok=True)
-        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(self.kept)) as target:
-            source.backup(target)
-
-    def restore(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(f"server.db{suffix}").unlink(missing_ok=True)
-        shutil.copy(self.kept, self.path)
-
-
-def empty_file(folder: Path) -> bytes:
-    """A store with the scopes and the user, as a file: making one waits for the disk, copying one does not."""
-    path = folder / "empty.db"
-    with SqliteStore(path) as store:
-        fill(store)
-    return path.read_bytes()

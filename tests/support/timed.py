@@ -35,7 +35,7 @@ def main() -> int:
     timed(site, "load_site", "read the configuration")
     begun = time.perf_counter()
     from mailsync.client import archive, cache, journal, link, sendmail
-    from mailsync.flow import answer, reading, settle, world
+    from mailsync.flow import answer, decide, reading, world
 
     SPENT["imports"] = time.perf_counter() - begun
     timed(archive, "deliver", "keep mail and replies (fsync)")
@@ -44,7 +44,7 @@ def main() -> int:
     timed(reading, "_report", "map the rows")
     timed(reading, "unpack", "unpack the mail")
     timed(reading, "load_definitions", "load the definitions")
-    timed(settle, "make_plan", "plan")
+    timed(decide, "make_plan", "plan")
     timed(link, "connect", "connect and log on")
     timed(cache.Cache, "refresh", "sync")
     timed(world.SiteServer, "apply", "apply")
