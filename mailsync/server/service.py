@@ -97,7 +97,7 @@ def lend(store: Store, user: str, word: RunWord, now: int) -> RunLease | Unable:
     try:
         if word.step is RunStep.BEGIN:
             found = store.begin_run(word.run, word.holder, now, user)
-            return RunLease(found.state, found.batches, found.audiences)
+            return RunLease(*found)
         if word.step is RunStep.END:
             store.end_run(word.run, word.holder, now, user)
             return RunLease(DONE)
