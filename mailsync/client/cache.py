@@ -2,7 +2,8 @@
 
 Strategy (exactly-once.md section 4). A page is committed in one transaction with the cursor it leads to, and only if
 the stored cursor is still the one it was asked with: two filters may share a file, and a kill between two pages costs
-nothing. A copy is usable once a page without `more` is in.
+nothing. A copy is usable once a page without `more` is in. The head of the scope's ledger is kept with it: replies tell
+it when nobody asks the server.
 
 A snapshot reads in a transaction of its own, so it says the same however often it is read.
 """
@@ -21,6 +22,7 @@ from mailsync.client.failures import NoScopeError
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES
+from mailsync.core.ledger import Head
 from mailsync.core.model import Repository, RepositoryId, Scope
 from mailsync.wire.keys import ClientKey
 
@@ -51,6 +53,13 @@ class _Copy(NamedTuple):
     repositories_version: int
     complete: bool
     size: int
+
+
+class SeenHead(NamedTuple):
+    """Where a chain of the ledger ended, and when that was first seen: Unix seconds by this host's clock."""
+
+    head: Head
+    seen: int
 
 
 def cache_name(address: str, key: ClientKey, user: str) -> str:
@@ -158,6 +167,22 @@ class Cache:
         """The scope as it was last seen completely, or None."""
         return self._whole(lambda: self._view(scope))
 
+    def heads(self, chains: Sequence[str]) -> tuple[SeenHead, ...]:
+        """Where these chains of the ledger ended when they were last seen, as far as they were."""
+        query = "SELECT chain, entry, hash, seen FROM heads WHERE chain = ?"
+
+        def read() -> tuple[SeenHead, ...]:
+            rows = (row for chain in chains for row in self._connection.execute(query, (chain,)))
+            return tuple(SeenHead(Head(*head), seen) for *head, seen in rows)
+
+        return self._whole(read)
+
+    def keep_head(self, head: Head) -> None:
+        """Notes where a chain ends now."""
+        if head not in [one.head for one in self.heads((head.chain,))]:
+            insert = "INSERT OR REPLACE INTO heads (chain, entry, hash) VALUES (?, ?, ?)"
+            self._whole(lambda: self._connection.execute(insert, head))
+
     def _whole(self, work: Callable[[], T]) -> T:
         """Does the work, once more on an empty file when this one is damaged."""
         return rebuilt(self._path, work, again=self._reopen)
@@ -211,6 +236,8 @@ class Cache:
                 " WHERE number = ?",
                 (*page.cursor, page.repositories_version, not page.more, size, number),
             )
+            head = "INSERT OR REPLACE INTO heads (chain, entry, hash) SELECT name, ?, ? FROM scopes WHERE number = ?"
+            connection.execute(head, (page.entry, page.ledger, number))
         return True
 
     def _view(self, scope: Scope) -> CachedSnapshot | None:
@@ -227,6 +254,7 @@ class Cache:
         with transaction(self._connection) as connection:
             copy = _find(connection, scope)
             if copy is not None:
+                connection.execute("DELETE FROM heads WHERE chain = ?", (str(scope),))
                 for table, column in (("volumes", "scope"), ("repositories", "scope"), ("scopes", "number")):
                     delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - the three names above
                     connection.execute(delete, (copy.number,))

@@ -17,7 +17,7 @@ from mailsync.core.damage import is_damage
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_NAMES
 
-LAYOUT = 2
+LAYOUT = 3
 BUSY_SECONDS = 30.0
 HINT = "check free space and permissions; it may be deleted at any time, and is downloaded anew"
 T = TypeVar("T")
@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS repositories (
 CREATE TABLE IF NOT EXISTS volumes (
     scope INTEGER NOT NULL, volume TEXT NOT NULL, {_COLUMNS},
     PRIMARY KEY (scope, volume)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heads (
+    chain TEXT PRIMARY KEY, entry INTEGER NOT NULL, hash BLOB NOT NULL,
+    seen INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER))) WITHOUT ROWID;
 PRAGMA user_version = {LAYOUT};
 """
 
