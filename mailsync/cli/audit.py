@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mailsync.cli import audit_lost
 from mailsync.cli.main import add_config
+from mailsync.mail.shown import plural
 
 if TYPE_CHECKING:
     from mailsync.server.chain import Cut, Restore
@@ -100,9 +101,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         place = f" entry {flaw.seq}" if flaw.seq else ""
         print(f"{flaw.chain}{place}: {flaw.text}")
     for head in heads:
-        print(f"{head.chain}: {head.seq} entries, head {head.hash.hex()}")
+        print(f"{head.chain}: {plural(head.seq, 'entry', 'entries')}, head {head.hash.hex()}")
     pruned = f", {compared.pruned} of them pruned" if compared.pruned else ""
-    print(f"{len(found)} flaws, {len(witnesses)} heads seen by replies{pruned}")
+    print(f"{plural(len(found), 'flaw')}, {plural(len(witnesses), 'head')} seen by replies{pruned}")
     return 1 if found else 0
 
 

@@ -6,8 +6,11 @@ import argparse
 import json
 from datetime import UTC, datetime
 
+from mailsync.mail.shown import plural
+
 _EXAMPLE = """\
-Runs on a mail host, and knows what went through it. `--clear` empties the list, when all on it is dealt with.
+Runs on a mail host, and knows what went through it. `--clear` empties the list, when all on it is dealt with. Ends in 1
+when there is something on it, also when it clears that.
 
 example:
   mailsync audit lost --json
@@ -25,7 +28,7 @@ def configure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the lost mails; 1 when there are any."""
+    """Prints the lost mails; 1 when there are any, also when they are taken off the list."""
     from mailsync.config.site import find_config, load_site
     from mailsync.flow.answer import lost_mails
     from mailsync.flow.world import World
@@ -38,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             for one in found:
                 print(f"{one.run[:16]}  {_time(one.received)}  {','.join(one.scopes)}  {one.sender}  {one.subject}")
-            print(f"{len(found)} mails lost")
+            print(f"{plural(len(found), 'mail')} lost")
         if arguments.clear and found:
             world.journal.losses.clear()
     return 1 if found else 0

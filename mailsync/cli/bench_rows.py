@@ -20,10 +20,10 @@ from mailsync.core.errors import MailsyncError
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
-from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.access import ADMINISTRATOR, Access, Principal
 from mailsync.server.database import Connection
 from mailsync.server.sql_store import SqlStore
-from mailsync.server.store import LoadRow, Principal
+from mailsync.server.store import LoadRow
 from mailsync.server.stores import open_database
 from mailsync.wire import limits
 from mailsync.wire.compression import Method, available, choose, compress
@@ -32,7 +32,7 @@ from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
 _BARE = Scope(CustomerId("US01"), MediaId("BARE"))
-_WHO = Principal("bench", "bench")
+_WHO = Principal("bench", "bench", 1)
 _PLACES = ("LIBR", "OFFS", "RACK")
 _REPEATS = 3
 _ROW, _DESCRIPTION = 300, 256
@@ -56,7 +56,7 @@ class Applied(NamedTuple):
 
 def fill(store: SqlStore, count: int) -> None:
     """One scope with so many volumes, described."""
-    store.add_token(_WHO.user, make_verifier(bytes(32), bytes(16)), 1, grants=(("*", Access.WRITE),))
+    store.add_token(_WHO.user, make_verifier(bytes(32), bytes(16)), _WHO.created, grants=(("*", Access.WRITE),))
     _load(store, SCOPE, count)
 
 

@@ -56,6 +56,7 @@ from mailsync.config.routes import TEMPLATES
 from mailsync.config.site import Site, find_config, read_site
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import ConfigurationError, MailsyncError, UnreachableError
+from mailsync.mail.shown import plural
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -93,16 +94,12 @@ def run(arguments: Namespace) -> int:
         for finding in findings:
             print(_told(finding))
         problems = _problems(findings)
-        print(f"{_counted(problems, 'problem')}, {_counted(len(findings) - problems, 'note')}")
+        print(f"{plural(problems, 'problem')}, {plural(len(findings) - problems, 'note')}")
     return 1 if _problems(findings) else 0
 
 
 def _problems(findings: tuple[Finding, ...]) -> int:
     return sum(finding.level == PROBLEM for finding in findings)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _findings(arguments: Namespace) -> Iterator[Finding]:
@@ -248,7 +245,7 @@ def _losses(site: Site) -> Iterator[Finding]:
     except (MailsyncError, OSError):
         return  # what is wrong with the file or its folder is told among the databases and permissions
     if lost:
-        text = f"{_counted(lost, 'mail')} applied, and lost when the server was restored"
+        text = f"{plural(lost, 'mail')} applied, and lost when the server was restored"
         yield Finding(PROBLEM, "ledger", str(path), text, "mailsync audit lost; when all is dealt with: --clear")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailsync.cli.main import add_config
 from mailsync.cli.source import TooLargeError, read_input
+from mailsync.mail.shown import plural
 
 if TYPE_CHECKING:
     import argparse
@@ -121,7 +122,7 @@ def _print(seen: Foreseen) -> None:
     if seen.decision is None or seen.summary is None:
         return
     for one in seen.summary.attachments:
-        print(f"attachment   {one.attachment}: {one.kind}, read by {one.definition}, {one.read} rows")
+        print(f"attachment   {one.attachment}: {one.kind}, read by {one.definition}, {plural(one.read, 'row')}")
     for scope in seen.stale:
         print(f"cache        {scope} as last seen: the server did not answer")
     print(f"plan         {seen.decision.facts.plan[:16]}")

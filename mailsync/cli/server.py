@@ -49,6 +49,13 @@ _EXPORT_HELP = """\
 example:
   mailsync server export --scope US01.LTO > volumes.csv
 """
+_DELETE_HELP = """\
+For what was added by mistake, or is destroyed: the volumes are gone from the scope, and what is in the ledger of them
+stays there. A container that holds others is not deleted, and then none is.
+
+example:
+  mailsync server delete US01.LTO A00001 A00002
+"""
 _SCOPE_HELP = """\
 example:
   mailsync server scope add US01.LTO --default LIBR
@@ -90,6 +97,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     export = _leaf(commands, "export", "write a scope's volumes as CSV to stdout", _EXPORT_HELP, _export)
     export.add_argument("--scope", metavar="CUST.MEDIA", required=True, type=_scope, help="customer and media")
     export.add_argument("--attributes", action="store_true", help="with a column for each attribute that is set")
+    delete = _leaf(commands, "delete", "delete volumes", _DELETE_HELP, _delete)
+    delete.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
+    delete.add_argument("volumes", metavar="VOLUME", nargs="+")
     copying = _leaf(commands, "copy", "put the whole store into another, empty one", _COPY_HELP, _copy)
     copying.add_argument("--to", metavar="URL", required=True, help="sqlite:PATH or postgresql://...")
     _leaf(commands, "restored", "tell the store that it comes from a backup", _RESTORED_HELP, _restored)
@@ -103,8 +113,11 @@ def run(arguments: argparse.Namespace) -> int:
     return act(arguments)
 
 
-def open_store(arguments: argparse.Namespace) -> SqlStore:
-    """The store that the words or the site name. Raises UsageError to whoever does not own its file."""
+def open_store(arguments: argparse.Namespace, *, make: bool = False) -> SqlStore:
+    """The store that the words or the site name; where there is none, one is made for what begins with an empty one.
+
+    Raises UsageError to whoever does not own its file, NoStoreError where there is none.
+    """
     import getpass
 
     from mailsync.config.ownership import require_owner
@@ -114,7 +127,7 @@ def open_store(arguments: argparse.Namespace) -> SqlStore:
     path = sqlite_path(url)
     if path is not None:
         require_owner(path)
-    return open_url(url, by=f"admin {getpass.getuser()}")
+    return open_url(url, by=f"admin {getpass.getuser()}", make=make)
 
 
 def find_listen(arguments: argparse.Namespace) -> Listen:
@@ -156,7 +169,7 @@ def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentPars
     server_settings.configure_scope(actions)
     _listing(_leaf(actions, "list", "every scope and where it stands", _SCOPE_HELP, scopes.list_scopes))
     actions = _group(commands, "repository", "the places of a scope", _REPOSITORY_HELP)
-    add = _leaf(actions, "add", "add a repository, or change it", _REPOSITORY_HELP, scopes.add_repository)
+    add = _leaf(actions, "add", "add a repository", _REPOSITORY_HELP, scopes.add_repository)
     add.add_argument("scope", metavar="CUST.MEDIA", type=_scope)
     add.add_argument("id", metavar="ID", help="1 to 4 letters or digits")
     add.add_argument("--description", default="", help="at most 20 characters")
@@ -171,8 +184,15 @@ def _configure_scopes(commands: argparse._SubParsersAction[argparse.ArgumentPars
 def _load(arguments: argparse.Namespace) -> int:
     from mailsync.cli import server_volumes
 
-    with open_store(arguments) as store:
+    with open_store(arguments, make=True) as store:
         return server_volumes.load(store, arguments.file, strict=arguments.strict)
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    from mailsync.cli import server_volumes
+
+    with open_store(arguments) as store:
+        return server_volumes.delete(store, arguments.scope, arguments.volumes)
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from typing import TYPE_CHECKING
 
 from mailsync.cli import server
-from mailsync.cli.server_words import grant_word, group, hinting, leaf, listing
+from mailsync.cli.server_words import grant_word, group, hinting, leaf, listing, there_already
 
 if TYPE_CHECKING:
     from mailsync.server.sql_store import SqlStore
@@ -46,7 +46,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     actions = group(commands, "group", "users who are granted things together", _GROUP_HELP)
     add = leaf(actions, "add", "add a group, or change its description", _GROUP_HELP, add_group)
     add.add_argument("name", metavar="GROUP", help="1 to 16 letters, digits, dots and hyphens")
-    add.add_argument("--description", default="", help="at most 40 characters")
+    add.add_argument("--description", help="at most 40 characters")
     listing(leaf(actions, "list", "every group and its members", _GROUP_HELP, list_groups))
     for word, text, act in (("join", "make a user a member", join_group), ("leave", "end a membership", leave_group)):
         one = leaf(actions, word, text, _GROUP_HELP, act)
@@ -111,9 +111,12 @@ def remove_grant(arguments: Namespace) -> int:
 
 def add_group(arguments: Namespace) -> int:
     """Adds a group, or changes its description."""
-    with server.open_store(arguments) as store, hinting(_GROUP):
-        store.add_group(arguments.name, arguments.description)
-    print(f"group {arguments.name} added")
+    with server.open_store(arguments, make=True) as store, hinting(_GROUP):
+        is_there = any(one.name == arguments.name for one in store.groups())
+        if is_there and arguments.description is None:
+            raise there_already(f"group {arguments.name}")
+        store.add_group(arguments.name, arguments.description or "")
+    print(f"group {arguments.name} {'changed' if is_there else 'added'}")
     return 0
 
 

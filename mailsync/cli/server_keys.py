@@ -106,7 +106,7 @@ def new_static(arguments: Namespace) -> int:
     _note(arguments, "static key added", keys=sorted(ring.secrets))
     print("keys made from now on are for the new static key")
     tell_next(
-        *(f"mailsync server key rotate {name}" for name in sorted(ring.secrets)),
+        *_rotations(path, ring),
         "the old static key is gone from the ring when the last key made for it is revoked",
     )
     return 0
@@ -158,6 +158,17 @@ def _hand_out(arguments: Namespace, name: str, terms: Terms) -> None:
         changed = keys.with_terms(keys.with_key(ring, key), name, terms.users, terms.addresses)
     with handed_out(arguments.out, keys.format_client_key(key)):
         _replace(path, keys.format_ring(changed))
+
+
+def _rotations(path: Path, ring: Ring) -> Iterator[str]:
+    """The command that rotates each key: the new one goes into a file beside the ring, and is not printed."""
+    from shlex import quote
+
+    names = set(ring.secrets)
+    for name in sorted(ring.secrets):
+        new = successor(name, names)
+        names.add(new)
+        yield f"mailsync server key rotate {name} --out {quote(str(path.with_name(f'{new}.key')))}"
 
 
 def _whom(ring: Ring, name: str) -> str:

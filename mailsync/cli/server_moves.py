@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mailsync.cli import server
 from mailsync.cli.server_words import leaf, listing, scope_word
+from mailsync.mail.shown import plural
 
 if TYPE_CHECKING:
     from mailsync.server.store import Moving
 
 DAYS = 7
 _DAY_SECONDS = 86_400
+_LONGEST_DAYS = 5  # digits
 _PENDING_HELP = """\
-Every volume whose target is not where it is (flag M), the one that waits longest first.
+Every volume whose target is not where it is (flag M), the one that waits longest first. One that is known nowhere (-)
+is among them once its target was changed.
 
 example:
   mailsync server pending --scope US01.LTO
@@ -38,7 +41,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Adds the sub-commands."""
     pending = leaf(commands, "pending", "volumes on their way", _PENDING_HELP, list_pending)
     overdue = leaf(commands, "overdue", "volumes that should have arrived or left", _OVERDUE_HELP, list_overdue)
-    overdue.add_argument("--days", metavar="N", type=int, default=DAYS, help=f"that a move may take (default {DAYS})")
+    overdue.add_argument("--days", metavar="N", type=_days, default=DAYS, help=f"that a move may take (default {DAYS})")
     for one in (pending, overdue):
         one.add_argument("--scope", metavar="CUST.MEDIA", type=scope_word, help="only this one")
         listing(one)
@@ -87,7 +90,13 @@ def _print(volumes: Iterator[tuple[Moving, str]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"volumes": listed}, indent=2))
     else:
-        print(f"{count} volumes", file=sys.stderr)
+        print(plural(count, "volume"), file=sys.stderr)
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_DAYS):
+        raise ArgumentTypeError(f'"{text}" is not a number of days, such as {DAYS}')
+    return int(text)
 
 
 def _time(seconds: int) -> str:

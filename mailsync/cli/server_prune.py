@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mailsync.cli import server
 from mailsync.cli.server_words import leaf
+from mailsync.mail.shown import plural
 
 if TYPE_CHECKING:
     from mailsync.server.store import Store
@@ -50,10 +51,10 @@ def run(arguments: Namespace) -> int:
         # First of all: the ledger's entries tell how old a deletion is.
         for scope, count in store.expire_deletions(usual):
             if count:
-                print(f"{scope}: {count} deletions forgotten")
+                print(f"{scope}: {plural(count, 'deletion')} forgotten")
         if before is not None:
             _prune(store, before)
-        print(f"{store.forget_runs(usual)} runs forgotten that did nothing")
+        print(f"{plural(store.forget_runs(usual), 'run')} forgotten that did nothing")
     return 0
 
 
@@ -61,7 +62,8 @@ def _prune(store: Store, before: int) -> None:
     day = datetime.fromtimestamp(before, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for one in store.prune(before):
         if one.entries:
-            print(f"{one.chain}: {one.entries} entries and {one.batches} batches from before {day} pruned")
+            said = f"{plural(one.entries, 'entry', 'entries')} and {plural(one.batches, 'batch', 'batches')}"
+            print(f"{one.chain}: {said} from before {day} pruned")
 
 
 def _age(text: str) -> int:

@@ -49,7 +49,7 @@ def run(arguments: Namespace) -> int:
     places = Places(arguments.listen or listen.address, metrics)
     log = Log(_write, form=Form(arguments.log))
     outside = _outside(listen.tls)
-    with server.open_store(arguments) as store:
+    with server.open_store(arguments, make=True) as store:
         asyncio.run(serve(store, ring, places, log=log, outside=outside, ready=_say_ready))
     return 0
 

@@ -6,11 +6,9 @@ import json
 from argparse import Namespace
 
 from mailsync.cli import server
-from mailsync.cli.server_words import hinting
+from mailsync.cli.server_words import hinting, there_already
 from mailsync.core.model import Repository, RepositoryId
 from mailsync.server.access import ADMINISTRATOR
-from mailsync.server.store import RequestError
-from mailsync.wire.errors import Code
 
 _SCOPE = "what is there: mailsync server scope list; how to add one: mailsync server scope add --help"
 _REPOSITORY = "how to add one: mailsync server repository add --help"
@@ -21,7 +19,7 @@ def add_scope(arguments: Namespace) -> int:
     """Adds a media type, with its default repository when one is named."""
     default = arguments.default
     repositories = (Repository(RepositoryId(default), default),) if default else ()
-    with server.open_store(arguments) as store, hinting(_SCOPE):
+    with server.open_store(arguments, make=True) as store, hinting(_SCOPE):
         store.add_scope(
             arguments.scope,
             description=arguments.description,
@@ -57,7 +55,8 @@ def list_scopes(arguments: Namespace) -> int:
     for one in found:
         limits = (one.volume_filter, f"at most {one.cap}" if one.cap else "", "locked" if one.locked else "")
         said = "; ".join(filter(None, (one.description, *limits)))
-        print(f"{one.scope!s:10}{one.volumes:>9} volumes  version {one.version:<9} {said}".rstrip())
+        noun = "volume " if one.volumes == 1 else "volumes"
+        print(f"{one.scope!s:10}{one.volumes:>9} {noun}  version {one.version:<9} {said}".rstrip())
     return 0
 
 
@@ -66,7 +65,7 @@ def add_repository(arguments: Namespace) -> int:
     place = Repository(RepositoryId(arguments.id), arguments.description, arguments.type, arguments.offsite)
     with server.open_store(arguments) as store, hinting(_REPOSITORY_THERE):
         if any(one.repository.id == place.id for one in store.places(arguments.scope)):
-            raise RequestError(Code.INVALID, f"add repository {arguments.scope}.{place.id}: it is there already")
+            raise there_already(f"repository {arguments.scope}.{place.id}")
         store.add_repository(arguments.scope, place)
     print(f"repository {arguments.scope}.{arguments.id} added")
     return 0

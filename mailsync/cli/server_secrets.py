@@ -55,7 +55,7 @@ def add_token(arguments: Namespace) -> int:
     from mailsync.wire import keys
 
     token, verifier = _made("add", arguments.user)
-    with server.open_store(arguments) as store, handed_out(arguments.out, keys.format_token(token)):
+    with server.open_store(arguments, make=True) as store, handed_out(arguments.out, keys.format_token(token)):
         store.add_token(token.user, verifier, int(time.time()), grants=arguments.grant)
         server_grants.tell(store, token.user)
     return 0

@@ -6,7 +6,8 @@ import json
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from mailsync.cli import server
-from mailsync.cli.server_words import group, hinting, leaf, listing, scope_word
+from mailsync.cli.server_words import group, hinting, leaf, listing, scope_word, there_already
+from mailsync.core.errors import UsageError
 
 _SCOPE_HELP = """\
 What is not named stays as it is. The filter and the cap are for new volumes, from reports and loads; in a locked media
@@ -35,7 +36,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     actions = group(commands, "cluster", "data clusters that volumes may name", _CLUSTER_HELP)
     add = leaf(actions, "add", "add a data cluster, or change its description", _CLUSTER_HELP, add_cluster)
     add.add_argument("id", metavar="NAME", help="at most 256 characters")
-    add.add_argument("--description", default="", help="at most 40 characters")
+    add.add_argument("--description", help="at most 40 characters")
     listing(leaf(actions, "list", "every data cluster", _CLUSTER_HELP, list_clusters))
 
 
@@ -78,6 +79,7 @@ def set_scope(arguments: Namespace) -> int:
         cap=arguments.cap,
         locked=arguments.lock,
     )
+    _require_change("scope set", change)
     with server.open_store(arguments) as store, hinting("mailsync server scope set --help"):
         store.set_scope(arguments.scope, change)
     print(f"scope {arguments.scope} changed")
@@ -89,19 +91,28 @@ def set_repository(arguments: Namespace) -> int:
     from mailsync.server.administration import RepositoryChange
 
     change = RepositoryChange(arguments.description, arguments.type, arguments.offsite, arguments.next)
+    _require_change("repository set", change)
     with server.open_store(arguments) as store, hinting("mailsync server repository set --help"):
         store.set_repository(arguments.scope, arguments.id, change)
     print(f"repository {arguments.scope}.{arguments.id} changed")
     return 0
 
 
+def _require_change(what: str, change: tuple[object, ...]) -> None:
+    if all(one is None for one in change):
+        raise UsageError(f"{what}: nothing is named that is to change", hint=f"mailsync server {what} --help")
+
+
 def add_cluster(arguments: Namespace) -> int:
-    """Adds a data cluster."""
+    """Adds a data cluster, or changes its description."""
     from mailsync.server.administration import Cluster
 
-    with server.open_store(arguments) as store, hinting("mailsync server cluster add --help"):
-        store.add_cluster(Cluster(arguments.id, arguments.description))
-    print(f"data cluster {arguments.id} added")
+    with server.open_store(arguments, make=True) as store, hinting("mailsync server cluster add --help"):
+        is_there = any(one.id == arguments.id for one in store.clusters())
+        if is_there and arguments.description is None:
+            raise there_already(f"data cluster {arguments.id}")
+        store.add_cluster(Cluster(arguments.id, arguments.description or ""))
+    print(f"data cluster {arguments.id} {'changed' if is_there else 'added'}")
     return 0
 
 

@@ -62,12 +62,13 @@ def add_user(arguments: Namespace) -> int:
     """Adds a user with a password."""
     now = int(time.time())
     upgrade_by = _upgrade_by(arguments, now)
-    with server.open_store(arguments) as store, hinting(_HINT):
+    with server.open_store(arguments, make=True) as store, hinting(_HINT):
         verifier = _verifier(arguments)
         store.add_user(
             arguments.user, verifier, now, email=arguments.email, upgrade_by=upgrade_by, grants=arguments.grant
         )
-        print(f"user {arguments.user} added{f', by its MD5 until {_last_day(upgrade_by)}' if upgrade_by else ''}")
+        told = "" if arguments.md5 is None else f", {_by_md5(upgrade_by)}"
+        print(f"user {arguments.user} added{told}")
         server_grants.tell(store, arguments.user)
     return 0
 
@@ -140,13 +141,15 @@ def _last_day(upgrade_by: int) -> str:
     return _time(upgrade_by - _DAY)[:10]
 
 
+def _by_md5(upgrade_by: int) -> str:
+    return f"by an MD5 until {_last_day(upgrade_by)}" if upgrade_by else "by an MD5, which no day ends"
+
+
 def _digest_told(user: User, now: float) -> str:
     if not user.digest or user.revoked:
         return ""
-    if not user.upgrade_by:
-        return "by an MD5"
-    over = user.upgrade_by <= now
-    return f"by an MD5 until {_last_day(user.upgrade_by)}{', which is over' if over else ''}"
+    over = 0 < user.upgrade_by <= now
+    return f"{_by_md5(user.upgrade_by)}{', which is over' if over else ''}"
 
 
 def _as_json(user: User) -> dict[str, object]:

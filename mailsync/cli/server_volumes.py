@@ -1,13 +1,18 @@
-"""`mailsync server load`: a CSV file into a store, with progress on a terminal and every fault of the file at once."""
+"""`mailsync server load`: a CSV file into a store, with progress on a terminal and every fault of the file at once.
+
+`mailsync server delete` is here, too.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TextIO
 
 from mailsync.core.errors import ConfigurationError
+from mailsync.core.model import Scope
+from mailsync.mail.shown import plural
 from mailsync.server.store import Loaded, LoadFault, LoadPolicy, LoadRow, Store
 from mailsync.server.volumes import read_volumes
 
@@ -35,6 +40,16 @@ def load(store: Store, file: str, *, strict: bool) -> int:
     for line in _told(loaded):
         print(line)
     return 0
+
+
+def delete(store: Store, scope: Scope, volumes: Sequence[str]) -> int:
+    """Deletes volumes and says how many; 1 when some of them are not there, which are named on stderr."""
+    gone = store.delete(scope, volumes)
+    print(f"{plural(len(gone), 'volume')} deleted")
+    missing = [name for name in dict.fromkeys(volumes) if name not in gone]
+    for name in missing:
+        print(f"{scope}.{name}: no such volume", file=sys.stderr)
+    return 1 if missing else 0
 
 
 def _open(file: str, stack: ExitStack) -> TextIO:
@@ -83,7 +98,7 @@ def _error(name: str, captions: tuple[LoadFault, ...], rows: tuple[LoadFault, ..
 
 def _told(loaded: Loaded) -> Iterator[str]:
     unchanged = loaded.rows - loaded.added - loaded.changed
-    yield f"{loaded.rows} volumes: {loaded.added} added, {loaded.changed} changed, {unchanged} unchanged"
+    yield f"{plural(loaded.rows, 'volume')}: {loaded.added} added, {loaded.changed} changed, {unchanged} unchanged"
     if loaded.scopes_added:
         yield "new scopes: " + ", ".join(str(scope) for scope in loaded.scopes_added)
     if loaded.repositories_added:

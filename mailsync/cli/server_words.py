@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from mailsync.core.model import Scope, parse_scope
 from mailsync.server.access import Access, parse_grant
 from mailsync.server.store import RequestError
+from mailsync.wire.errors import Code
 
 STORE = "sqlite:PATH or postgresql://... instead of the site's listen.store"
 _FORMAT = argparse.RawDescriptionHelpFormatter
@@ -66,6 +67,11 @@ def hinting(hint: str) -> Iterator[None]:
     except RequestError as error:
         error.hint = error.hint or hint
         raise
+
+
+def there_already(what: str) -> RequestError:
+    """What adding something is refused with where it is there: it would be changed without a word."""
+    return RequestError(Code.INVALID, f"add {what}: it is there already")
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol, Self, TypeVar
 
 from mailsync.client.cache_file import connect, delete, opened, rebuilt, transaction, unusable
 from mailsync.client.failures import NoScopeError
+from mailsync.client.heads import SeenHead, find_heads, forget_head, put_head
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES
@@ -48,18 +49,12 @@ class Server(Protocol):
 class _Copy(NamedTuple):
     """How far the copy of a scope is."""
 
+    name: str
     number: int
     cursor: Cursor
     repositories_version: int
     complete: bool
     size: int
-
-
-class SeenHead(NamedTuple):
-    """Where a chain of the ledger ended, and when that was first seen: Unix seconds by this host's clock."""
-
-    head: Head
-    seen: int
 
 
 def cache_name(address: str, key: ClientKey, user: str) -> str:
@@ -100,6 +95,14 @@ class CachedSnapshot:
         with self._read():
             for volume in volumes:
                 yield from self._connection.execute(select, (self._number, volume))
+
+    def inside(self, container: str) -> Iterator[str]:
+        """The scope's volumes that name this container, by its full barcode, ascending."""
+        # The second comparison is the index's own condition: SQLite takes it for no bound value otherwise.
+        query = "SELECT volume FROM volumes WHERE scope = ? AND container = ? AND container <> '' ORDER BY volume"
+        with self._read():
+            for (volume,) in self._connection.execute(query, (self._number, container)):
+                yield volume
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[None]:
@@ -169,19 +172,11 @@ class Cache:
 
     def heads(self, chains: Sequence[str]) -> tuple[SeenHead, ...]:
         """Where these chains of the ledger ended when they were last seen, as far as they were."""
-        query = "SELECT chain, entry, hash, seen FROM heads WHERE chain = ?"
-
-        def read() -> tuple[SeenHead, ...]:
-            rows = (row for chain in chains for row in self._connection.execute(query, (chain,)))
-            return tuple(SeenHead(Head(*head), seen) for *head, seen in rows)
-
-        return self._whole(read)
+        return self._whole(lambda: find_heads(self._connection, chains))
 
     def keep_head(self, head: Head) -> None:
         """Notes where a chain ends now."""
-        if head not in [one.head for one in self.heads((head.chain,))]:
-            insert = "INSERT OR REPLACE INTO heads (chain, entry, hash) VALUES (?, ?, ?)"
-            self._whole(lambda: self._connection.execute(insert, head))
+        self._whole(lambda: put_head(self._connection, head))
 
     def _whole(self, work: Callable[[], T]) -> T:
         """Does the work, once more on an empty file when this one is damaged."""
@@ -236,8 +231,7 @@ class Cache:
                 " WHERE number = ?",
                 (*page.cursor, page.repositories_version, not page.more, size, number),
             )
-            head = "INSERT OR REPLACE INTO heads (chain, entry, hash) SELECT name, ?, ? FROM scopes WHERE number = ?"
-            connection.execute(head, (page.entry, page.ledger, number))
+            put_head(connection, Head(asked.name, page.entry, page.ledger))
         return True
 
     def _view(self, scope: Scope) -> CachedSnapshot | None:
@@ -254,7 +248,7 @@ class Cache:
         with transaction(self._connection) as connection:
             copy = _find(connection, scope)
             if copy is not None:
-                connection.execute("DELETE FROM heads WHERE chain = ?", (str(scope),))
+                forget_head(connection, copy.name)
                 for table, column in (("volumes", "scope"), ("repositories", "scope"), ("scopes", "number")):
                     delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - the three names above
                     connection.execute(delete, (copy.number,))
@@ -298,4 +292,4 @@ def _find(connection: sqlite3.Connection, scope: Scope) -> _Copy | None:
     if found is None:
         return None
     number, version, complete, size, *cursor = found
-    return _Copy(number, Cursor(*cursor), version, bool(complete), size)
+    return _Copy(str(scope), number, Cursor(*cursor), version, bool(complete), size)

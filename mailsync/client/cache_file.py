@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from mailsync.client.heads import TABLE as HEADS
 from mailsync.core.damage import is_damage
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_NAMES
 
-LAYOUT = 3
+LAYOUT = 4
 BUSY_SECONDS = 30.0
 HINT = "check free space and permissions; it may be deleted at any time, and is downloaded anew"
 T = TypeVar("T")
 _COLUMNS = ", ".join(f"{name} TEXT NOT NULL" for name in FIELD_NAMES)
 _TABLES = f"""
+{HEADS}
 CREATE TABLE IF NOT EXISTS scopes (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, epoch BLOB NOT NULL, since INTEGER NOT NULL,
     snap INTEGER NOT NULL, done INTEGER NOT NULL, mark BLOB NOT NULL, at INTEGER NOT NULL,
@@ -33,9 +35,7 @@ CREATE TABLE IF NOT EXISTS repositories (
 CREATE TABLE IF NOT EXISTS volumes (
     scope INTEGER NOT NULL, volume TEXT NOT NULL, {_COLUMNS},
     PRIMARY KEY (scope, volume)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS heads (
-    chain TEXT PRIMARY KEY, entry INTEGER NOT NULL, hash BLOB NOT NULL,
-    seen INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER))) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS volumes_by_container ON volumes (scope, container) WHERE container <> '';
 PRAGMA user_version = {LAYOUT};
 """
 

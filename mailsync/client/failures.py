@@ -67,7 +67,8 @@ def refused(address: str, refusal: int) -> MailsyncError:
         return ServerError(Code.BUSY, f"{address} has no room for another connection")
     if refusal == Refusal.VERSION:
         return ForeignProtocolError(f"server {address} speaks another version", hint="upgrade the older of the two")
-    return RefusedError(f"server {address} refused the key", hint="is the key in its ring, and its own key in yours?")
+    hint = "is the key in its ring and for this network (there: mailsync server key list), and its own key in yours?"
+    return RefusedError(f"server {address} refused the key", hint=hint)
 
 
 def foreign(address: str) -> ForeignProtocolError:

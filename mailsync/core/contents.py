@@ -6,26 +6,17 @@ scope is not in the snapshot: the server knows all of it, and says with the outc
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from mailsync.core.model import Scope, Snapshot
 
 
-def contents_of(scope: Scope, containers: Collection[str], snapshot: Snapshot) -> set[str]:
-    """The scope's volumes that are in these volumes of it, or in what is in them.
-
-    The snapshot is read only where there are containers, which is rare.
-    """
-    if not containers:
-        return set()
-    held: dict[str, list[str]] = {}
-    for volume, container in snapshot.rows(("container",)):
-        if container:
-            held.setdefault(container, []).append(volume)
+def contents_of(scope: Scope, containers: Iterable[str], snapshot: Snapshot) -> set[str]:
+    """The scope's volumes that are in these volumes of it, or in what is in them."""
     found: set[str] = set()
     waiting = list(containers)
     while waiting:
-        inside = [one for one in held.get(f"{scope}.{waiting.pop()}", ()) if one not in found]
+        inside = [one for one in snapshot.inside(f"{scope}.{waiting.pop()}") if one not in found]
         found.update(inside)
         waiting += inside
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-SITE = "site"  # the chain of what belongs to no scope; a scope's chain has the scope's name
+SITE = "site"  # the chain of what belongs to no scope: users, grants, keys, new scopes, lives
 HASH_BYTES = 32
 
 

@@ -222,3 +222,7 @@ class Snapshot(Protocol):
     def lookup(self, volumes: Iterable[str], fields: Sequence[str]) -> Iterable[tuple[str, ...]]:
         """The same of these volumes alone, as far as the scope has them, in their order."""
         ...
+
+    def inside(self, container: str) -> Iterable[str]:
+        """The scope's volumes that name this container, by its full barcode, ascending."""
+        ...

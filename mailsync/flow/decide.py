@@ -127,3 +127,8 @@ class _NoSuchScope(NamedTuple):
         """No volume."""
         del volumes, fields
         return ()
+
+    def inside(self, container: str) -> Iterable[str]:
+        """No volume."""
+        del container
+        return ()

@@ -24,7 +24,7 @@ from mailsync.core.summary import Facts
 from mailsync.flow.world import World
 
 if TYPE_CHECKING:
-    from mailsync.client.cache import SeenHead
+    from mailsync.client.heads import SeenHead
 
 MOST = 100  # about 12 KB: sendmail takes 32 KB of header
 

@@ -27,7 +27,7 @@ from mailsync.core.model import RunId, Scope, Snapshot
 from mailsync.mail.loop import OwnMarks
 
 if TYPE_CHECKING:
-    from mailsync.client.cache import SeenHead
+    from mailsync.client.heads import SeenHead
     from mailsync.client.link import Link
     from mailsync.core.guard import Earlier
     from mailsync.core.outcome import Outcome

@@ -29,6 +29,6 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def plural(count: int, noun: str) -> str:
-    """The count with its noun: `1 problem`, `2 problems`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, several: str = "") -> str:
+    """The count with its noun: `1 problem`, `2 problems`; `several` is what does not end in s, as in `2 entries`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {several or f'{noun}s'}"

@@ -1,7 +1,7 @@
 """Who may do what: grants on customers by filter, and the filters themselves. Pure values.
 
 grant    a user, or a group of users; a filter of customers; and one of three accesses, each with those before it
-read     SYNC, SCOPES and STATS; without it a scope is as unknown as one that is not there
+read     SYNC, SCOPES, STATS and LEDGER; without it a scope is as unknown as one that is not there
 write    APPLY, new volumes included; and RUN, for whoever may write anywhere
 alter    APPLY to what is locked, too (only an administrator may); the `server` command needs no grant,
          because whoever owns the store's file may do everything
@@ -62,6 +62,21 @@ class Rights(NamedTuple):
         return max((access for _, access in self.grants), default=Access.NONE)
 
 
+class Principal(NamedTuple):
+    """Who logged on: the user, the id of the connection's key, and when the user was let in (Unix seconds).
+
+    Whoever is let in again by the same name is another, and has another time, in the same second, too: a connection
+    of the old one has no rights of the new.
+    """
+
+    user: str
+    key_id: str
+    created: int
+
+    def __str__(self) -> str:
+        return f"{self.user}/{self.key_id}"
+
+
 class Administrator(Enum):
     """Whoever owns the store: the `server` command, and nobody who logged on."""
 
@@ -69,7 +84,7 @@ class Administrator(Enum):
 
 
 ADMINISTRATOR = Administrator.ADMINISTRATOR
-Asker = str | Administrator  # who asks: a user by name, or, said in so many words, the administrator
+Asker = Principal | Administrator  # who asks: somebody who logged on, or, said in so many words, the administrator
 EVERYTHING = Rights("", (("*", Access.ALTER),))
 
 

@@ -117,11 +117,15 @@ class User(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A live user as a login finds it: what proves it, and from when on (Unix seconds, 0: never) that is not enough."""
+    """A live user as a login finds it: what proves it, and from when on (Unix seconds, 0: never) that is not enough.
+
+    `created` is when the user was let in: Unix seconds, later than whoever had the name before.
+    """
 
     user: str
     verifier: Verifier
     upgrade_by: int
+    created: int
 
 
 class Group(NamedTuple):
@@ -135,7 +139,7 @@ class Group(NamedTuple):
 class Administration(Protocol):
     """What people administer. Each method that changes something raises RequestError INVALID for what is off."""
 
-    def scopes(self, user: Asker) -> tuple[ScopeState, ...]:
+    def scopes(self, asker: Asker) -> tuple[ScopeState, ...]:
         """Every scope that the user may read, ascending. Raises RequestError FORBIDDEN for a revoked user."""
         ...
 
@@ -204,7 +208,8 @@ class Administration(Protocol):
     def add_token(self, user: str, verifier: Verifier, now: int, *, grants: Sequence[tuple[str, Access]] = ()) -> None:
         """Lets the user log on, with these grants besides those it has; one revoked before gets the new token.
 
-        Raises RequestError INVALID for a live one, and for what proves a password.
+        What was open before it was revoked stays without rights. Raises RequestError INVALID for a live one, and for
+        what proves a password.
         """
         ...
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from mailsync.core.errors import TemporaryError
 from mailsync.server import service
+from mailsync.server.access import Principal
 from mailsync.server.account import Account, Peer
 from mailsync.server.admission import network_of
 from mailsync.server.hearing import Hearing, Stopping, unless_stopping
@@ -28,7 +29,6 @@ from mailsync.server.pages import Step
 from mailsync.server.ring import Entry
 from mailsync.server.service import Unable
 from mailsync.server.shared import Shared, Streams
-from mailsync.server.store import Principal
 from mailsync.server.throttle import Attempt, Who
 from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code, RemoteProtocolError
@@ -79,6 +79,7 @@ class Connection:
         self._until = asyncio.timeout(shared.limits.login)
         self._attempt: Attempt | None = None
         self._key = Entry(None)
+        self._created = 0  # when the user who logs on was let in
         self._hearing = Hearing(shared, self._session, self._account, self._send)
 
     async def run(self, drop: Callable[[], object]) -> None:
@@ -181,21 +182,24 @@ class Connection:
     ) -> tuple[Callable[[], Any], Callable[[int, Any], bytes]]:
         """What the store's thread does for a request, and what sends the answer."""
         session, store, now = self._session, self._shared.store, int(self._shared.clock())
-        principal = Principal(session.user, session.key_id)
+        principal = self._principal()
         match event:
             case ApplyAsked():
                 return partial(service.apply, store, principal, event, now), session.send_outcome
             case RunAsked(_, word):
-                return partial(service.lend, store, session.user, word, now), session.send_lease
+                return partial(service.lend, store, principal, word, now), session.send_lease
             case ScopesAsked(_, after):
-                return partial(service.list_scopes, store, session.user, after), session.send_scopes
+                return partial(service.list_scopes, store, principal, after), session.send_scopes
             case StatsAsked(_, scope):
-                return partial(service.count, store, session.user, scope, now), session.send_stats
+                return partial(service.count, store, principal, scope, now), session.send_stats
             case LedgerAsked(_, question):
-                return partial(service.recall, store, session.user, question, now), session.send_ledger
+                return partial(service.recall, store, principal, question, now), session.send_ledger
             case SetVerifierAsked(_, verifier):
                 call = partial(service.set_verifier, store, principal, verifier, session.stored_key, now)
                 return call, lambda request, _: session.send_verifier_set(request)
+
+    def _principal(self) -> Principal:
+        return Principal(self._session.user, self._session.key_id, self._created)
 
     def _check_key(self, key_id: str, ephemeral: bytes) -> None:
         if self._shared.admission.is_repeated(ephemeral):
@@ -223,13 +227,14 @@ class Connection:
         except TemporaryError as error:
             shared.log.event("unable", key=session.key_id, code=int(Code.BUSY), cause=str(error))
             raise RemoteProtocolError("the store cannot answer now", Code.BUSY) from error
-        await self._send(session.offer_login(*found))
+        self._created = found.created
+        await self._send(session.offer_login(found.verifier, found.mix, found.account, found.overdue))
 
     async def _answer_sync(self, asked: SyncAsked) -> None:
-        shared, user = self._shared, self._session.user
+        shared, principal = self._shared, self._principal()
         sync = asked.sync
         while True:
-            call = partial(service.next_page, shared.store, shared.pages, user, sync, self._session.method)
+            call = partial(service.next_page, shared.store, shared.pages, principal, sync, self._session.method)
             page = await self._in_time(call)
             await self._reply(asked.request, page, self._send_page)
             following = service.following(sync, page) if isinstance(page, Step) else None

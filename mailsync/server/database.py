@@ -15,9 +15,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+from mailsync.core.errors import UsageError
+
 _CHUNK = 5000
 T = TypeVar("T")
 Row = tuple[Any, ...]
+
+
+class NoStoreError(UsageError):
+    """There is no store at a place, and whoever asked does not make one."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"there is no store at {place}", hint="is listen.store, or --store, the right one?")
 
 
 class Rows(Protocol):

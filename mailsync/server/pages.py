@@ -50,27 +50,27 @@ class PageCache:
         self._bytes = 0
         self._steps: OrderedDict[_Key, Step] = OrderedDict()
 
-    def step(self, store: Store, sync: Sync, method: Method, user: Asker) -> Step:
+    def step(self, store: Store, sync: Sync, method: Method, asker: Asker) -> Step:
         """The page that follows `sync.cursor`. Raises as store.Store.sync does, a page that is kept or not."""
-        at = store.footing(sync.scope, sync.cursor, user)
+        at = store.footing(sync.scope, sync.cursor, asker)
         key = _key(sync, at, method)
         step = self._steps.get(key)
-        if step is not None and _holds(store, sync, at, step, user):
+        if step is not None and _holds(store, sync, at, step, asker):
             self._steps.move_to_end(key)
             return step
         self._forget(key)
-        step = self._read(store, sync, method, user)
+        step = self._read(store, sync, method, asker)
         # Somebody may have written between the two looks at the store.
         read = (step.reset, step.cursor.epoch, step.cursor.at, step.repositories_version)
         if read == (at.reset, at.epoch, at.version, at.repositories_version):
             self._keep(key, step)
         return step
 
-    def _read(self, store: Store, sync: Sync, method: Method, user: Asker) -> Step:
+    def _read(self, store: Store, sync: Sync, method: Method, asker: Asker) -> Step:
         self.reads += 1
         rows = sync.rows
         while True:
-            page = store.sync(sync.scope, sync.cursor, sync.repositories_version, rows, user)
+            page = store.sync(sync.scope, sync.cursor, sync.repositories_version, rows, asker)
             try:
                 packed = pack_page(page, method)
             except LocalProtocolError:
@@ -99,11 +99,11 @@ def _key(sync: Sync, at: Footing, method: Method) -> _Key:
     return (sync.scope, at.epoch, at.repositories_version, sync.rows, method, *place)
 
 
-def _holds(store: Store, sync: Sync, at: Footing, step: Step, user: Asker) -> bool:
+def _holds(store: Store, sync: Sync, at: Footing, step: Step, asker: Asker) -> bool:
     """True when the store would say the same, or what leads to the same."""
     cursor = step.cursor
     if not step.more:
         return (cursor.at, cursor.mark) == (at.version, at.mark)
     if at.reset and at.version - cursor.snap > sync.rows:
         return False
-    return not store.footing(sync.scope, cursor, user).reset
+    return not store.footing(sync.scope, cursor, asker).reset

@@ -24,7 +24,7 @@ from psycopg import conninfo
 
 from mailsync.core.errors import MailsyncError, TemporaryError, UsageError
 from mailsync.server.chain import GENESIS
-from mailsync.server.database import Row, Rows, in_chunks
+from mailsync.server.database import NoStoreError, Row, Rows, in_chunks
 from mailsync.server.schema import NUMBERED, POSTGRES, SCHEMA_VERSION, statements
 from mailsync.server.sql_chain import Writing, begin_life
 from mailsync.server.sql_store import SqlStore
@@ -47,10 +47,12 @@ T = TypeVar("T")
 
 
 class PostgresStore(SqlStore):
-    """A store in the schema `mailsync` of a PostgreSQL database, made when it is missing."""
+    """A store in the schema `mailsync` of a PostgreSQL database, made when it is missing and `make` says so."""
 
-    def __init__(self, url: str, *, by: str = "admin", clock: Callable[[], float] = time.time) -> None:
-        super().__init__(PostgresDatabase(url), by=by, clock=clock)
+    def __init__(
+        self, url: str, *, by: str = "admin", clock: Callable[[], float] = time.time, make: bool = True
+    ) -> None:
+        super().__init__(PostgresDatabase(url, make=make), by=by, clock=clock)
 
 
 @contextmanager
@@ -77,8 +79,9 @@ def borrowed(url: str) -> Iterator[None]:
 class PostgresDatabase:
     """A `database.Database` in PostgreSQL, on one connection, which is made again when it is lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, make: bool = True) -> None:
         self._url = url
+        self._make = make
         self._place = shown_place(url)
         self._connection: psycopg.Connection[Row] | None = None
         self._connected()
@@ -152,7 +155,7 @@ class PostgresDatabase:
             raise self._trouble(error, "is PostgreSQL running there, and may this user connect?") from error
         try:
             with connection.transaction():
-                _prepare(connection, self._place)
+                _prepare(connection, self._place, make=self._make)
         except psycopg.Error as error:
             connection.close()
             raise self._trouble(error, "the user needs the right to create a schema, once") from error
@@ -221,7 +224,7 @@ def _formatted(query: str) -> str:
     return query.replace("?", "%s")
 
 
-def _prepare(connection: psycopg.Connection[Row], place: str) -> None:
+def _prepare(connection: psycopg.Connection[Row], place: str, *, make: bool) -> None:
     """Makes the tables where there are none, and begins a new epoch where the cluster is another than it was."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
     found = connection.execute("SELECT to_regclass('mailsync.about')").fetchone()
@@ -229,6 +232,8 @@ def _prepare(connection: psycopg.Connection[Row], place: str) -> None:
     assert found is not None
     assert cluster is not None
     if found[0] is None:
+        if not make:
+            raise NoStoreError(f"{place}: it has no schema mailsync")
         connection.execute("CREATE SCHEMA IF NOT EXISTS mailsync")
         connection.execute("CREATE TABLE about (schema BIGINT NOT NULL, cluster TEXT NOT NULL)")
         connection.execute("INSERT INTO about (schema, cluster) VALUES (%s, %s)", (SCHEMA_VERSION, cluster[0]))

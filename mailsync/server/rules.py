@@ -18,7 +18,7 @@ CONFIRM  exists         its target                                 OK          c
 
 Flags M and D are derived: a volume with a current repository moves when its target is another, and has a move date or
 not (server.md, Volumes). That a confirmation takes the warning W away is ours; so is that a volume's repository cannot
-be unset, and what else a media type may refuse. What containers and attributes add is in sql_contents and sql_draft.
+be unset, and what else a media type may refuse. What containers add is in sql_contents, attributes in sql_attributes.
 """
 
 from __future__ import annotations

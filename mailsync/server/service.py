@@ -9,10 +9,11 @@ RUN          how the run stands
 SCOPES       as many scopes as one answer holds, from the one after the named one on
 STATS        the scope in figures
 LEDGER       what the scope's ledger has recorded
+SET_VERIFIER that what was sent proves the user's own password from now on
 
 What a user may do is read in each request's transaction: a user who was revoked after logging on gets 204 from then
-on, a scope without read is answered as an unknown one. What the store cannot do now is 502; its own
-words, which may name paths, stay in the log.
+on, whoever has the name now, and a scope without read is answered as an unknown one. What the store cannot do now is
+502; its own words, which may name paths, stay in the log.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from typing import NamedTuple
 from mailsync.core.errors import TemporaryError
 from mailsync.core.model import Scope
 from mailsync.core.outcome import Outcome
+from mailsync.server.access import Principal
 from mailsync.server.pages import PageCache, Step
-from mailsync.server.store import BUSY, DONE, YOURS, Principal, RequestError, Store
+from mailsync.server.store import BUSY, DONE, YOURS, RequestError, Store
 from mailsync.wire import limits
 from mailsync.wire.compression import Method
 from mailsync.wire.errors import Code, RemoteProtocolError
@@ -51,21 +53,22 @@ class Unable(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """What a login is offered, in the order of ServerSession.offer_login."""
+    """What a login is offered (see ServerSession.offer_login), and when its user was let in (Unix seconds)."""
 
     verifier: Verifier | None
     mix: tuple[Kdf, ...]
     account: str
     overdue: Failure | None
+    created: int
 
 
-NOBODY = Offer(None, (), "", None)
+NOBODY = Offer(None, (), "", None, 0)
 
 
-def next_page(store: Store, pages: PageCache, user: str, sync: Sync, method: Method) -> Step | Unable:
+def next_page(store: Store, pages: PageCache, principal: Principal, sync: Sync, method: Method) -> Step | Unable:
     """The page that `sync` asks for first, packed by `method`."""
     try:
-        return pages.step(store, sync, method, user)
+        return pages.step(store, sync, method, principal)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
 
@@ -92,31 +95,30 @@ def apply(store: Store, principal: Principal, asked: ApplyAsked, now: int) -> Ou
     return outcome
 
 
-def lend(store: Store, user: str, word: RunWord, now: int) -> RunLease | Unable:
+def lend(store: Store, principal: Principal, word: RunWord, now: int) -> RunLease | Unable:
     """How the run stands once the store has noted what the client says of it; `now` is in Unix seconds."""
     try:
         if word.step is RunStep.BEGIN:
-            found = store.begin_run(word.run, word.holder, now, user)
-            return RunLease(*found)
+            return RunLease(*store.begin_run(word.run, word.holder, now, principal))
         if word.step is RunStep.END:
-            store.end_run(word.run, word.holder, now, user)
+            store.end_run(word.run, word.holder, now, principal)
             return RunLease(DONE)
         if word.step is RunStep.RELEASE:
-            store.release_run(word.run, word.holder, now, user)
+            store.release_run(word.run, word.holder, now, principal)
             return RunLease(BUSY)
         if word.step is RunStep.REPLIED:
-            held = store.mark_replied(word.run, word.holder, word.audience, now, user)
+            held = store.mark_replied(word.run, word.holder, word.audience, now, principal)
         else:
-            held = store.renew_run(word.run, word.holder, now, user)
+            held = store.renew_run(word.run, word.holder, now, principal)
         return RunLease(YOURS if held else BUSY)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
 
 
-def list_scopes(store: Store, user: str, after: str) -> ScopeList | Unable:
+def list_scopes(store: Store, principal: Principal, after: str) -> ScopeList | Unable:
     """The scopes that the user may read whose names come after `after`, as many as one answer holds."""
     try:
-        states = store.scopes(user)
+        states = store.scopes(principal)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     wanted = sorted((one for one in states if str(one.scope) > after), key=lambda one: str(one.scope))
@@ -128,21 +130,21 @@ def list_scopes(store: Store, user: str, after: str) -> ScopeList | Unable:
     return ScopeList(epoch, scopes, more=len(wanted) > len(scopes))
 
 
-def count(store: Store, user: str, scope: Scope, now: int) -> ScopeStats | Unable:
+def count(store: Store, principal: Principal, scope: Scope, now: int) -> ScopeStats | Unable:
     """The scope in figures; `now` is in Unix seconds."""
     try:
-        found = store.stats(scope, user)
+        found = store.stats(scope, principal)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
     return ScopeStats(now, found.volumes, found.bytes, found.repositories, found.flags)
 
 
-def recall(store: Store, user: str, question: Question, now: int) -> Answer | Unable:
+def recall(store: Store, principal: Principal, question: Question, now: int) -> Answer | Unable:
     """What the scope's ledger has recorded; `now` is in Unix seconds."""
     try:
         if isinstance(question, MovedAsked):
-            return store.earlier(question.scope, question.source, question.run, now, user)
-        return store.missing(question.scope, question.batches, user)
+            return store.earlier(question.scope, question.source, question.run, now, principal)
+        return store.missing(question.scope, question.batches, principal)
     except (RequestError, TemporaryError) as error:
         return _unable(error)
 
@@ -154,13 +156,13 @@ def find_login(store: Store, name: str, users: tuple[str, ...], now: int) -> Off
     """
     found, mix = store.login(name), store.profiles()
     if found is None or (users and found.user not in users):
-        return Offer(None, mix, "", None)
+        return Offer(None, mix, "", None, 0)
     overdue = found.verifier.kdf.prehash == MD5 and 0 < found.upgrade_by <= now
-    return Offer(found.verifier, mix, found.user, _OVERDUE if overdue else None)
+    return Offer(found.verifier, mix, found.user, _OVERDUE if overdue else None, found.created)
 
 
 def set_verifier(store: Store, principal: Principal, verifier: Verifier, instead_of: bytes, now: int) -> Unable | None:
-    """Replaces what proves the user's own password, known by its StoredKey; `now` is in Unix seconds."""
+    """Replaces what proves the user's own password, whose StoredKey is `instead_of`; `now` is in Unix seconds."""
     try:
         check_kdf(verifier.kdf._replace(prehash=NO_PREHASH))
     except RemoteProtocolError as error:

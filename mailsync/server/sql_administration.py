@@ -40,11 +40,11 @@ class SqlAdministration:
         self._by = by  # in the ledger, for what is not a client's
         self._clock = clock
 
-    def scopes(self, user: Asker) -> tuple[ScopeState, ...]:
+    def scopes(self, asker: Asker) -> tuple[ScopeState, ...]:
         """As administration.Administration.scopes."""
 
         def read(connection: Connection) -> tuple[ScopeState, ...]:
-            rights = sql_grants.require_user(connection, "scopes", user)
+            rights = sql_grants.require_user(connection, "scopes", asker)
             return tuple(one for one in sql_scope.find_scopes(connection) if rights.on(one.scope) >= Access.READ)
 
         return self._database.read(read)

@@ -1,9 +1,10 @@
 """APPLY: a batch becomes rows, ledger and outcome in the caller's one transaction.
 
 The order is exactly-once.md section 3, and each step stands where a random model of another order lost or invented
-moves: 1 the scope's lock, 2 grants, 3 the batch id, 4 epoch, 5 the order of reports, 6 base,
+moves: 1 the scope's lock, 2 the batch id, 3 grants, 4 epoch, 5 the order of reports, 6 base,
 7 rows, 8 versions for the rows that changed, 9 ledger, 10 outcome. What a refusal raises has stored nothing; a batch
-that was overtaken is recorded as such.
+that was overtaken is recorded as such. Who sent a recorded batch hears its outcome whatever was granted since: refused,
+its run would tell people that nothing was done.
 
 the last recorded batch of another run of the source    this batch is
 had a newer report                                      overtaken
@@ -37,9 +38,16 @@ from mailsync.server.sql_chain import (
 )
 from mailsync.server.sql_contents import RefusedRowError, concerns_containers, follow
 from mailsync.server.sql_draft import Drafts, MoreScopesError, ScopeDraft, Touched
-from mailsync.server.sql_grants import require_read
+from mailsync.server.sql_grants import no_such_scope, require_user
 from mailsync.server.sql_places import known_clusters
-from mailsync.server.sql_record import Request, find_carried, read_outcome, record_batch, record_changes
+from mailsync.server.sql_record import (
+    Recorded,
+    Request,
+    find_carried,
+    find_recorded,
+    record_batch,
+    record_changes,
+)
 from mailsync.server.sql_scope import Standpoint, find_tombstones, lock_scope, set_version, write_volumes
 from mailsync.server.store import RequestError
 from mailsync.wire import limits
@@ -57,11 +65,12 @@ def apply_batch(connection: Connection, request: Request, scopes: Iterable[Scope
     _check_shape(batch)
     locked = {scope: lock_scope(connection, scope) for scope in sorted(scopes)}
     at = locked[batch.scope]
-    rights = _check_grant(connection, request)
-    recorded = _find_outcome(connection, at, request)
+    rights = require_user(connection, "apply", request.principal, access="write")
+    recorded = find_recorded(connection, at, batch.id)
+    if recorded is None or recorded.user != rights.user:
+        _check_grant(rights, batch.scope)
     if recorded is not None:
-        head = find_head_of(connection, at, batch.id)
-        return recorded._replace(replayed=True, entry=head.seq, ledger=head.hash)
+        return _replayed(connection, at, request, recorded)
     _check_epoch(at, batch)
     if _is_overtaken(connection, at, batch):
         return _record_overtaken(connection, at, request)
@@ -221,28 +230,22 @@ def _check_shape(batch: Batch) -> None:
         raise RequestError(Code.INVALID, "apply: asof is out of range")
 
 
-def _check_grant(connection: Connection, request: Request) -> Rights:
-    """The user's rights. Without write the answer is FORBIDDEN, without read as if there were no such scope."""
-    rights = require_read(connection, "apply", request.batch.scope, request.principal.user, access="write")
-    if rights.on(request.batch.scope) < Access.WRITE:
-        raise RequestError(Code.FORBIDDEN, f"apply: {request.principal.user} may not write to {request.batch.scope}")
-    return rights
+def _check_grant(rights: Rights, scope: Scope) -> None:
+    """Raises RequestError: FORBIDDEN without write, and without read as if there were no such scope."""
+    if rights.on(scope) < Access.READ:
+        raise no_such_scope(scope)
+    if rights.on(scope) < Access.WRITE:
+        raise RequestError(Code.FORBIDDEN, f"apply: {rights.user} may not write to {scope}")
 
 
-def _find_outcome(connection: Connection, at: Standpoint, request: Request) -> Outcome | None:
-    name = request.batch.id
-    query = (
-        "SELECT request_hash, overtaken, first, last, results, texts, number FROM batches WHERE media = ? AND id = ?"
-    )
-    row = connection.execute(query, (at.number, name)).fetchone()
-    if row is None:
-        return None
-    outcome = read_outcome(name, *row[2:6])._replace(overtaken=bool(row[1]))
-    if row[0] != request.hash:
-        text = f"apply: batch {name.hex()} was recorded with another content"
-        head = find_head_of(connection, at, name)
-        raise RequestError(Code.BATCH_ID_REUSED, text, outcome=outcome._replace(entry=head.seq, ledger=head.hash))
-    return outcome._replace(carried=find_carried(connection, row[6], request.batch))
+def _replayed(connection: Connection, at: Standpoint, request: Request, recorded: Recorded) -> Outcome:
+    """The outcome of a recorded batch. Raises RequestError BATCH_ID_REUSED when that was another request."""
+    head = find_head_of(connection, at, request.batch.id)
+    outcome = recorded.outcome._replace(entry=head.seq, ledger=head.hash)
+    if recorded.hash != request.hash:
+        text = f"apply: batch {request.batch.id.hex()} was recorded with another content"
+        raise RequestError(Code.BATCH_ID_REUSED, text, outcome=outcome)
+    return outcome._replace(replayed=True, carried=find_carried(connection, recorded.number, request.batch))
 
 
 def _check_epoch(at: Standpoint, batch: Batch) -> None:

@@ -24,41 +24,34 @@ _RIGHTS = """
     SELECT g.customers, g.access FROM users AS u LEFT JOIN grants AS g
     ON (g.kind = 'user' AND g.holder = u.id)
     OR (g.kind = 'group' AND g.holder IN (SELECT m.user_group FROM members AS m WHERE m.member = u.id))
-    WHERE u.id = ? AND u.revoked = 0
+    WHERE u.id = ? AND u.created = ? AND u.revoked = 0
 """
 
 
-def find_rights(connection: Connection, user: Asker) -> Rights | None:
-    """What a user may do, None for one who is unknown or revoked; the administrator may do everything."""
-    if isinstance(user, Administrator):
+def require_user(connection: Connection, what: str, asker: Asker, *, access: str = "read") -> Rights:
+    """The user's rights. Raises RequestError FORBIDDEN for one who is unknown, revoked, or another by that name now."""
+    if isinstance(asker, Administrator):
         return EVERYTHING
-    rows = connection.execute(_RIGHTS, (user,)).fetchall()
+    rows = connection.execute(_RIGHTS, (asker.user, asker.created)).fetchall()
     if not rows:
-        return None
-    return Rights(user, tuple((customers, access_named(access)) for customers, access in rows if customers is not None))
+        raise RequestError(Code.FORBIDDEN, f"{what}: {asker.user} may not {access}")
+    grants = ((customers, access_named(granted)) for customers, granted in rows if customers is not None)
+    return Rights(asker.user, tuple(grants))
 
 
-def require_user(connection: Connection, what: str, user: Asker, *, access: str = "read") -> Rights:
-    """The user's rights. Raises RequestError FORBIDDEN for an unknown or revoked user."""
-    rights = find_rights(connection, user)
-    if rights is None:
-        raise RequestError(Code.FORBIDDEN, f"{what}: {user} may not {access}")
-    return rights
-
-
-def require_read(connection: Connection, what: str, scope: Scope, user: Asker, *, access: str = "read") -> Rights:
+def require_read(connection: Connection, what: str, scope: Scope, asker: Asker, *, access: str = "read") -> Rights:
     """The user's rights. Raises RequestError: FORBIDDEN for a revoked user, NO_SUCH_SCOPE without read."""
-    rights = require_user(connection, what, user, access=access)
+    rights = require_user(connection, what, asker, access=access)
     if rights.on(scope) < Access.READ:
         raise no_such_scope(scope)
     return rights
 
 
-def require_writer(connection: Connection, what: str, user: Asker) -> Rights:
+def require_writer(connection: Connection, what: str, asker: Asker) -> Rights:
     """The user's rights. Raises RequestError FORBIDDEN for a revoked user, and for one who may write nowhere."""
-    rights = require_user(connection, what, user, access="write")
+    rights = require_user(connection, what, asker, access="write")
     if rights.somewhere < Access.WRITE:
-        raise RequestError(Code.FORBIDDEN, f"{what}: {user} may not write anywhere")
+        raise RequestError(Code.FORBIDDEN, f"{what}: {rights.user} may not write anywhere")
     return rights
 
 

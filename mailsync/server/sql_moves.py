@@ -16,7 +16,8 @@ _SELECT = """
     SELECT m.customer, m.id, v.volume, v.current_repository, v.repository, v.sent, v.move_date, v.container
     FROM volumes AS v JOIN media AS m ON m.number = v.media
 """
-_MOVING = "v.current_repository <> '' AND v.current_repository <> v.repository"
+# One that is known nowhere is on its way once somebody has sent it elsewhere, although it has no flag M.
+_MOVING = "v.current_repository <> v.repository AND (v.current_repository <> '' OR v.sent > 0)"
 _DATED = "v.move_date <> '' AND v.move_date < ?"
 _ORDER = "m.customer, m.id, v.volume"
 

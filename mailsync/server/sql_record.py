@@ -10,10 +10,10 @@ from typing import NamedTuple
 from mailsync.core.fields import FIELD_NAMES
 from mailsync.core.model import Volume
 from mailsync.core.outcome import Batch, Carried, Outcome, Result, RowResult
+from mailsync.server.access import Principal
 from mailsync.server.database import Connection
 from mailsync.server.sql_draft import ScopeDraft
 from mailsync.server.sql_scope import Standpoint
-from mailsync.server.store import Principal
 
 _DIGITS = "".join(str(result.value) for result in Result)
 _NOTHING = Volume()
@@ -27,6 +27,29 @@ class Request(NamedTuple):
     hash: bytes
     principal: Principal
     now: int
+
+
+class Recorded(NamedTuple):
+    """A batch that was recorded: its number in the tables, the request's hash, who sent it, and its outcome."""
+
+    number: int
+    hash: bytes
+    user: str
+    outcome: Outcome
+
+
+def find_recorded(connection: Connection, at: Standpoint, batch: bytes) -> Recorded | None:
+    """The recorded batch of this id in the scope."""
+    query = (
+        'SELECT number, request_hash, "user", first, last, results, texts, overtaken FROM batches '
+        "WHERE media = ? AND id = ?"
+    )
+    row = connection.execute(query, (at.number, batch)).fetchone()
+    if row is None:
+        return None
+    number, request_hash, user, first, last, digits, texts, overtaken = row
+    outcome = read_outcome(batch, first, last, digits, texts)._replace(overtaken=bool(overtaken))
+    return Recorded(number, request_hash, user, outcome)
 
 
 def read_outcome(batch: bytes, first: int, last: int, digits: str, texts: str) -> Outcome:
@@ -65,8 +88,8 @@ def record_batch(connection: Connection, at: Standpoint, request: Request, outco
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
             *(at.number, batch.id, request.hash, batch.run, batch.plan, batch.source, batch.asof, batch.base),
-            *(*request.principal, request.now, outcome.first, outcome.last, digits, json.dumps(texts)),
-            int(outcome.overtaken),
+            *(request.principal.user, request.principal.key_id, request.now, outcome.first, outcome.last),
+            *(digits, json.dumps(texts), int(outcome.overtaken)),
             moved,
         ),
     )

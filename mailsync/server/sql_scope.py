@@ -201,14 +201,11 @@ def each_volume(database: Database, number: int) -> Iterator[tuple[str, Volume]]
 def delete_volumes(connection: Connection, at: Standpoint, volumes: Iterable[str]) -> list[str]:
     """Deletes those of the volumes that exist, each with a version and a tombstone of its own; which there were.
 
-    Raises RequestError INVALID for a container that holds volumes.
+    Raises RequestError INVALID for a container that holds others than these.
     """
     version = at.version
     gone = []
     for name in volumes:
-        query = "SELECT 1 FROM volumes WHERE container = ? AND container <> '' LIMIT 1"
-        if connection.execute(query, (f"{at.scope}.{name}",)).fetchone():
-            raise RequestError(Code.INVALID, f"delete {at.scope}.{name}: it holds volumes", hint="take them out first")
         query = "DELETE FROM volumes WHERE media = ? AND volume = ?"
         if connection.execute(query, (at.number, name)).rowcount:
             version += 1
@@ -216,6 +213,10 @@ def delete_volumes(connection: Connection, at: Standpoint, volumes: Iterable[str
             tombstone = (at.number, name, version)
             connection.execute("INSERT INTO tombstones (media, volume, version) VALUES (?, ?, ?)", tombstone)
         connection.execute("DELETE FROM attributes WHERE media = ? AND volume = ?", (at.number, name))
+    for name in gone:
+        query = "SELECT 1 FROM volumes WHERE container = ? AND container <> '' LIMIT 1"
+        if connection.execute(query, (f"{at.scope}.{name}",)).fetchone():
+            raise RequestError(Code.INVALID, f"delete {at.scope}.{name}: it holds volumes", hint="take them out first")
     set_version(connection, at.number, version, added=-len(gone))
     return gone
 

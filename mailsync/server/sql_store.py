@@ -1,8 +1,8 @@
 """The store in SQL: every method one transaction, over any `Database` (sqlite.py, postgres.py).
 
-What the methods do within their transactions is in sql_scope, sql_sync, sql_apply, sql_load and sql_ledger; what is
-administered is in sql_administration, what is forgotten in sql_housekeeping, and the tables are in schema. A method's
-function may be done again where two servers write at once: it changes nothing but the database.
+What the methods do within their transactions is in the modules they call; what is administered is in
+sql_administration, what is forgotten in sql_housekeeping, and the tables are in schema. A method's function may be done
+again where two servers write at once: it changes nothing but the database.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mailsync.server import (
     sql_users,
     sql_verify,
 )
-from mailsync.server.access import Asker, Rights
+from mailsync.server.access import Asker, Principal, Rights
 from mailsync.server.chain import Entry
 from mailsync.server.database import Connection
 from mailsync.server.sql_chain import Said, Writing, append, append_site
@@ -51,7 +51,6 @@ from mailsync.server.store import (
     LoadPolicy,
     LoadRow,
     Moving,
-    Principal,
     RecordedBatch,
     RunState,
     Stats,
@@ -77,21 +76,21 @@ class SqlStore(SqlHousekeeping):
         """Lets go of the database; safe to call twice."""
         self._database.close()
 
-    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, user: Asker) -> Page:
+    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, asker: Asker) -> Page:
         """As store.Store.sync."""
 
         def read(connection: Connection) -> Page:
-            sql_grants.require_read(connection, "sync", scope, user)
+            sql_grants.require_read(connection, "sync", scope, asker)
             at = sql_scope.find_scope(connection, scope)
             return sql_sync.read_page(connection, at, cursor, repositories_version, limit)
 
         return self._database.read(read)
 
-    def footing(self, scope: Scope, cursor: Cursor, user: Asker) -> Footing:
+    def footing(self, scope: Scope, cursor: Cursor, asker: Asker) -> Footing:
         """As store.Store.footing."""
 
         def read(connection: Connection) -> Footing:
-            sql_grants.require_read(connection, "sync", scope, user)
+            sql_grants.require_read(connection, "sync", scope, asker)
             return sql_sync.find_footing(connection, sql_scope.find_scope(connection, scope), cursor)
 
         return self._database.read(read)
@@ -138,16 +137,17 @@ class SqlStore(SqlHousekeeping):
         """As store.Store.dated."""
         return sql_moves.each_dated(self._database, self._number(scope), before)
 
-    def delete(self, scope: Scope, volumes: Iterable[str]) -> int:
+    def delete(self, scope: Scope, volumes: Iterable[str]) -> tuple[str, ...]:
         """As store.Store.delete."""
         names = tuple(volumes)
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> tuple[str, ...]:
             at = sql_scope.lock_scope(connection, scope)
             gone = sql_scope.delete_volumes(connection, at, names)
-            version = at.version + len(gone)
-            append(connection, at, self._writing(), Said("delete", {"volumes": gone}), version=version)
-            return len(gone)
+            if gone:
+                version = at.version + len(gone)
+                append(connection, at, self._writing(), Said("delete", {"volumes": gone}), version=version)
+            return tuple(gone)
 
         return self._database.write(write)
 
@@ -175,57 +175,58 @@ class SqlStore(SqlHousekeeping):
         """As store.Store.set_verifier."""
 
         def write(connection: Connection) -> None:
-            sql_users.replace_verifier(connection, principal.user, verifier, instead_of=instead_of)
+            proved = (instead_of, principal.created)
+            sql_users.replace_verifier(connection, principal.user, verifier, instead_of=proved)
             said = {"user": principal.user, "kdf": format_kdf(verifier.kdf)}
             append_site(connection, Writing(str(principal), now), Said("password set", said))
 
         self._database.write(write)
 
-    def begin_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> RunState:
+    def begin_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> RunState:
         """As store.Store.begin_run."""
-        return self._lend(user, lambda connection, rights: sql_runs.begin_run(connection, run, holder, now, rights))
+        return self._lend(asker, lambda connection, rights: sql_runs.begin_run(connection, run, holder, now, rights))
 
-    def renew_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> bool:
+    def renew_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> bool:
         """As store.Store.renew_run."""
-        return self._lend(user, lambda connection, _: sql_runs.renew_run(connection, run, holder, now))
+        return self._lend(asker, lambda connection, _: sql_runs.renew_run(connection, run, holder, now))
 
-    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int, user: Asker) -> bool:
+    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int, asker: Asker) -> bool:
         """As store.Store.mark_replied."""
-        return self._lend(user, lambda connection, _: sql_runs.mark_replied(connection, run, holder, audience, now))
+        return self._lend(asker, lambda connection, _: sql_runs.mark_replied(connection, run, holder, audience, now))
 
-    def end_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
+    def end_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> None:
         """As store.Store.end_run."""
-        self._lend(user, lambda connection, _: sql_runs.end_run(connection, run, holder, now))
+        self._lend(asker, lambda connection, _: sql_runs.end_run(connection, run, holder, now))
 
-    def release_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
+    def release_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> None:
         """As store.Store.release_run."""
-        self._lend(user, lambda connection, _: sql_runs.release_run(connection, run, holder, now))
+        self._lend(asker, lambda connection, _: sql_runs.release_run(connection, run, holder, now))
 
-    def earlier(self, scope: Scope, source: str, run: bytes, now: int, user: Asker) -> Earlier:
+    def earlier(self, scope: Scope, source: str, run: bytes, now: int, asker: Asker) -> Earlier:
         """As store.Store.earlier."""
 
         def read(connection: Connection) -> Earlier:
-            sql_grants.require_read(connection, "ledger", scope, user)
+            sql_grants.require_read(connection, "ledger", scope, asker)
             number = sql_scope.find_scope(connection, scope).number
             return sql_recall.find_earlier(connection, number, source, run, now)
 
         return self._database.read(read)
 
-    def missing(self, scope: Scope, batches: Sequence[bytes], user: Asker) -> Missing:
+    def missing(self, scope: Scope, batches: Sequence[bytes], asker: Asker) -> Missing:
         """As store.Store.missing."""
 
         def read(connection: Connection) -> Missing:
-            sql_grants.require_read(connection, "ledger", scope, user)
+            sql_grants.require_read(connection, "ledger", scope, asker)
             number = sql_scope.find_scope(connection, scope).number
             return sql_recall.find_missing(connection, number, batches, sql_prune.find_pruned(connection, number))
 
         return self._database.read(read)
 
-    def stats(self, scope: Scope, user: Asker) -> Stats:
+    def stats(self, scope: Scope, asker: Asker) -> Stats:
         """As store.Store.stats."""
 
         def read(connection: Connection) -> Stats:
-            sql_grants.require_read(connection, "stats", scope, user)
+            sql_grants.require_read(connection, "stats", scope, asker)
             return sql_scope.find_stats(connection, sql_scope.find_scope(connection, scope).number)
 
         return self._database.read(read)
@@ -243,11 +244,11 @@ class SqlStore(SqlHousekeeping):
         """As store.Store.verify."""
         return sql_verify.verify(self._database)
 
-    def _lend(self, user: Asker, work: Callable[[Connection, Rights], T]) -> T:
+    def _lend(self, asker: Asker, work: Callable[[Connection, Rights], T]) -> T:
         """What the work on a run gives, for a user who may write."""
 
         def write(connection: Connection) -> T:
-            return work(connection, sql_grants.require_writer(connection, "run", user))
+            return work(connection, sql_grants.require_writer(connection, "run", asker))
 
         return self._database.write(write)
 

@@ -16,10 +16,10 @@ from mailsync.wire.scram import EMAIL, Verifier
 
 # No user's name has an @, so at most one row fits.
 _LOGIN = """
-    SELECT id, salt, stored_key, server_key, kdf, upgrade_by FROM users
+    SELECT id, salt, stored_key, server_key, kdf, upgrade_by, created FROM users
     WHERE (id = ? OR (email = ? AND email <> '')) AND revoked = 0
 """
-_NOBODY = ("", b"", b"", b"", None, 0)
+_NOBODY = ("", b"", b"", b"", None, 0, 0)
 _TOKENS_KDF = format_kdf(OF_TOKENS)
 _USER_HINT = "who is there: mailsync server user list"
 _GROUP_HINT = "what is there: mailsync server group list"
@@ -29,8 +29,8 @@ def find_login(connection: Connection, name: str) -> Login | None:
     """The live user of a name or an e-mail address, None when there is none."""
     row = connection.execute(_LOGIN, (name, name)).fetchone()
     # Whoever is not there costs what somebody costs who is.
-    user, salt, stored_key, server_key, kdf, upgrade_by = row or _NOBODY
-    login = Login(user, Verifier(salt, stored_key, server_key, parse_kdf(kdf or _TOKENS_KDF)), upgrade_by)
+    user, salt, stored_key, server_key, kdf, upgrade_by, created = row or _NOBODY
+    login = Login(user, Verifier(salt, stored_key, server_key, parse_kdf(kdf or _TOKENS_KDF)), upgrade_by, created)
     return login if row else None
 
 
@@ -73,22 +73,25 @@ def put_user(  # noqa: PLR0913 - a row
     _check_name(what, user)
     if email and not EMAIL.match(email):
         raise RequestError(Code.INVALID, f'{what}: "{email}" is not an e-mail address')
-    if find_verifier(connection, user) is not None:
-        command = "token" if kind == TOKEN else "user"
-        text = f"{what}: {user} has a live one"
-        raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
     query = "SELECT id FROM users WHERE email = ? AND email <> '' AND id <> ?"
     other = connection.execute(query, (email, user)).fetchone()
     if other is not None:
         raise RequestError(Code.INVALID, f"{what}: {email} belongs to {other[0]}", hint=_USER_HINT)
-    connection.execute(
+    written = connection.execute(
         "INSERT INTO users (id, kind, email, salt, stored_key, server_key, kdf, upgrade_by, created, revoked) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
         "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, email = excluded.email, salt = excluded.salt, "
         "stored_key = excluded.stored_key, server_key = excluded.server_key, kdf = excluded.kdf, "
-        "upgrade_by = excluded.upgrade_by, created = excluded.created, revoked = 0",
+        "upgrade_by = excluded.upgrade_by, revoked = 0, "
+        # Later than before, whatever the clock says: it tells this user from the one of that name before.
+        "created = CASE WHEN users.created < excluded.created THEN excluded.created ELSE users.created + 1 END "
+        "WHERE users.revoked <> 0",
         (user, kind, email, *verifier[:3], None if kind == TOKEN else format_kdf(verifier.kdf), upgrade_by, now),
     )
+    if not written.rowcount:
+        command = "token" if kind == TOKEN else "user"
+        text = f"{what}: {user} has a live one"
+        raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
 
 
 def copy_standing(connection: Connection, user: str, successor: str) -> None:
@@ -107,9 +110,12 @@ def copy_standing(connection: Connection, user: str, successor: str) -> None:
     )
 
 
-def replace_verifier(connection: Connection, user: str, verifier: Verifier, *, instead_of: bytes | None = None) -> None:
-    """Replaces what proves a live password, where it is given only while its StoredKey is `instead_of`.
+def replace_verifier(
+    connection: Connection, user: str, verifier: Verifier, *, instead_of: tuple[bytes, int] | None = None
+) -> None:
+    """Replaces what proves a live password.
 
+    `instead_of`, where it is given, is the StoredKey that must still be its, and when its user must have been let in.
     Raises RequestError: FORBIDDEN where there is none, INVALID by a token.
     """
     if kind_of(verifier) == TOKEN:
@@ -118,9 +124,9 @@ def replace_verifier(connection: Connection, user: str, verifier: Verifier, *, i
         "UPDATE users SET salt = ?, stored_key = ?, server_key = ?, kdf = ?, upgrade_by = 0 "
         "WHERE id = ? AND revoked = 0 AND kdf IS NOT NULL"
     )
-    values = [*verifier[:3], format_kdf(verifier.kdf), user]
+    values: list[object] = [*verifier[:3], format_kdf(verifier.kdf), user]
     if instead_of is not None:
-        query, values = f"{query} AND stored_key = ?", [*values, instead_of]
+        query, values = f"{query} AND stored_key = ? AND created = ?", [*values, *instead_of]
     if not connection.execute(query, values).rowcount:
         raise RequestError(Code.FORBIDDEN, f"set verifier: {user} has no password, or another by now")
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 from mailsync.core.damage import is_damage
 from mailsync.core.errors import MailsyncError, TemporaryError
 from mailsync.server.chain import GENESIS
-from mailsync.server.database import Row, Rows, in_chunks
+from mailsync.server.database import NoStoreError, Row, Rows, in_chunks
 from mailsync.server.schema import SCHEMA_VERSION, SQLITE, statements
 from mailsync.server.sql_store import SqlStore
 
@@ -33,19 +33,21 @@ T = TypeVar("T")
 
 
 class SqliteStore(SqlStore):
-    """A store in one SQLite file, made when it is missing."""
+    """A store in one SQLite file, made when it is missing and `make` says so."""
 
-    def __init__(self, path: Path, *, by: str = "admin", clock: Callable[[], float] = time.time) -> None:
-        super().__init__(SqliteDatabase(path), by=by, clock=clock)
+    def __init__(
+        self, path: Path, *, by: str = "admin", clock: Callable[[], float] = time.time, make: bool = True
+    ) -> None:
+        super().__init__(SqliteDatabase(path, make=make), by=by, clock=clock)
         self.path = path
 
 
 class SqliteDatabase:
     """A `database.Database` in one file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
         self._path = path
-        self._connection = open_database(path, epoch=secrets.token_bytes(EPOCH_BYTES))
+        self._connection = open_database(path, make=make)
 
     def read(self, work: Callable[[_Connection], T]) -> T:
         """As database.Database.read."""
@@ -124,20 +126,23 @@ class _Connection:
         return iter(self._connection.execute(found, (*values, named)))
 
 
-def open_database(path: Path, *, epoch: bytes) -> sqlite3.Connection:
-    """A connection to the store in a file, made with `epoch` (mode 0600) where there is none yet.
+def open_database(path: Path, *, make: bool = True) -> sqlite3.Connection:
+    """A connection to the store in a file, made (mode 0600) where there is none yet.
 
-    Raises TemporaryError when the file cannot be opened or read, MailsyncError when it is not a store of ours.
+    Raises TemporaryError when the file cannot be opened or read, MailsyncError when it is not a store of ours; without
+    `make` NoStoreError where there is none, and nothing is made or written.
     The connection commits by itself unless a transaction was begun, and may be used from any one thread at a time.
     """
     try:
         # SQLite gives its -wal and -shm files the mode of the database itself.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600))
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, FileNotFoundError) and not make:
+            raise NoStoreError(str(path.absolute())) from error
         raise TemporaryError(f"open store {path}: {error}", hint="check the path and its permissions") from error
     try:
-        _prepare(connection, path, epoch)
+        _prepare(connection, path, make=make)
     except sqlite3.OperationalError as error:
         connection.close()
         raise TemporaryError(f"open store {path}: {error}", hint="is the disk full, or the file locked?") from error
@@ -150,12 +155,14 @@ def open_database(path: Path, *, epoch: bytes) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, epoch: bytes) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, *, make: bool) -> None:
     if not _is_store(connection, path):
+        if not make:
+            raise NoStoreError(f"{path.absolute()}, which is empty")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         if not _is_store(connection, path):  # another process may have been faster
-            _create(connection, epoch)
+            _create(connection)
         connection.execute("COMMIT")
     connection.execute("PRAGMA synchronous = FULL")  # an acknowledged batch survives a power cut
     connection.execute("PRAGMA foreign_keys = ON")
@@ -176,10 +183,11 @@ def _is_store(connection: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def _create(connection: sqlite3.Connection, epoch: bytes) -> None:
+def _create(connection: sqlite3.Connection) -> None:
     # Not executescript: it would commit what is begun, and half a schema must never be seen.
     for statement in statements(SQLITE):
         connection.execute(statement)
-    connection.execute("INSERT INTO store (epoch, ledger_head) VALUES (?, ?)", (epoch, GENESIS))
+    first = (secrets.token_bytes(EPOCH_BYTES), GENESIS)
+    connection.execute("INSERT INTO store (epoch, ledger_head) VALUES (?, ?)", first)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

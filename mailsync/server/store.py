@@ -1,4 +1,4 @@
-"""What a store of volumes must do, and the values it speaks in. `sqlite.SqliteStore` is one; all pass one test class.
+"""What a store of volumes must do, and the values it speaks in. The one in SQL is over SQLite or PostgreSQL.
 
 Strategy (exactly-once.md sections 3 and 4): every writer locks the scope, numbers what really changed from the
 scope's version, and commits rows, ledger and outcome together, so that a reader who asks for what is newer than a
@@ -18,7 +18,7 @@ from mailsync.core.guard import Earlier
 from mailsync.core.ledger import Head
 from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
-from mailsync.server.access import Asker
+from mailsync.server.access import Asker, Principal
 from mailsync.server.administration import Administration
 from mailsync.server.chain import Entry
 from mailsync.wire.errors import Code
@@ -36,16 +36,6 @@ class RequestError(MailsyncError):
         super().__init__(text, hint=hint)
         self.code = code
         self.outcome = outcome
-
-
-class Principal(NamedTuple):
-    """Who asks: the user who logged on, and the id of the key the connection was made with."""
-
-    user: str
-    key_id: str
-
-    def __str__(self) -> str:
-        return f"{self.user}/{self.key_id}"
 
 
 class LoadRow(NamedTuple):
@@ -194,14 +184,14 @@ LEASE_SECONDS = 120  # longer than one attempt of the filter may take
 class Store(Administration, Protocol):
     """Volumes by scope, their versions, the batches that changed them, and who may do what."""
 
-    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, user: Asker) -> Page:
+    def sync(self, scope: Scope, cursor: Cursor, repositories_version: int, limit: int, asker: Asker) -> Page:
         """The page that follows `cursor`: at most `limit` tombstones and rows together.
 
         Raises RequestError NO_SUCH_SCOPE, also for a scope the user may not read; FORBIDDEN for a revoked user.
         """
         ...
 
-    def footing(self, scope: Scope, cursor: Cursor, user: Asker) -> Footing:
+    def footing(self, scope: Scope, cursor: Cursor, asker: Asker) -> Footing:
         """Whether a copy may go on from `cursor`, as `sync` would judge it. Raises RequestError as `sync` does."""
         ...
 
@@ -231,15 +221,21 @@ class Store(Administration, Protocol):
         ...
 
     def moving(self, scope: Scope | None = None) -> Iterator[Moving]:
-        """Every volume that is moving (flag M), longest first; of one scope or of all."""
+        """Every volume that is moving (flag M), or was sent elsewhere while it is known nowhere, longest first.
+
+        Of one scope or of all.
+        """
         ...
 
     def dated(self, before: str, scope: Scope | None = None) -> Iterator[Moving]:
         """Every volume whose move date is before a day (`2026-01-31`), oldest first; of one scope or of all."""
         ...
 
-    def delete(self, scope: Scope, volumes: Iterable[str]) -> int:
-        """Deletes those of the volumes that exist, leaves a tombstone for each, and returns how many there were."""
+    def delete(self, scope: Scope, volumes: Iterable[str]) -> tuple[str, ...]:
+        """Deletes those of the volumes that exist, leaves a tombstone for each, and returns which there were.
+
+        Raises RequestError INVALID for a container that holds others than these, and then none is deleted.
+        """
         ...
 
     def expire(self, scope: Scope, through: int) -> None:
@@ -266,7 +262,7 @@ class Store(Administration, Protocol):
         """Begins a new life (16 bytes), as after a restore from a backup: every cache starts over."""
         ...
 
-    def begin_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> RunState:
+    def begin_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> RunState:
         """Lends a run (32 bytes) to its holder (16 random bytes of a process), or says why not.
 
         Raises RequestError FORBIDDEN, as all about runs does, for a user who may write nowhere. Batches of scopes that
@@ -274,34 +270,34 @@ class Store(Administration, Protocol):
         """
         ...
 
-    def renew_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> bool:
+    def renew_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> bool:
         """Lends the run on; False when somebody else has it by now."""
         ...
 
-    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int, user: Asker) -> bool:
+    def mark_replied(self, run: bytes, holder: bytes, audience: str, now: int, asker: Asker) -> bool:
         """Notes that an audience was answered; False when somebody else has the run by now."""
         ...
 
-    def end_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
+    def end_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> None:
         """Notes that the run is done; nothing when somebody else has it."""
         ...
 
-    def release_run(self, run: bytes, holder: bytes, now: int, user: Asker) -> None:
+    def release_run(self, run: bytes, holder: bytes, now: int, asker: Asker) -> None:
         """Gives an unfinished run back, so that nobody need wait for it; nothing when somebody else has it."""
         ...
 
-    def earlier(self, scope: Scope, source: str, run: bytes, now: int, user: Asker) -> Earlier:
+    def earlier(self, scope: Scope, source: str, run: bytes, now: int, asker: Asker) -> Earlier:
         """What the source (of outcome.Batch) moved in the scope within the day before `now`, other runs' work alone.
 
         Raises RequestError as `sync` does.
         """
         ...
 
-    def missing(self, scope: Scope, batches: Sequence[bytes], user: Asker) -> Missing:
+    def missing(self, scope: Scope, batches: Sequence[bytes], asker: Asker) -> Missing:
         """Which of the batches (16 bytes each) are not recorded. Raises RequestError as `sync` does."""
         ...
 
-    def stats(self, scope: Scope, user: Asker) -> Stats:
+    def stats(self, scope: Scope, asker: Asker) -> Stats:
         """The scope in figures. Raises RequestError as `sync` does."""
         ...
 

@@ -17,17 +17,17 @@ _SQLITE = "sqlite:"
 _POSTGRES = "postgresql://"
 
 
-def open_url(url: str, *, by: str = "admin", clock: Callable[[], float] = time.time) -> SqlStore:
-    """The store, made where there is none yet; `by` is who administers it, and when by `clock`, for the ledger.
+def open_url(url: str, *, by: str = "admin", clock: Callable[[], float] = time.time, make: bool = True) -> SqlStore:
+    """The store, made where there is none yet if told so; `by` is who administers it, by `clock`, for the ledger.
 
-    Raises UsageError for another kind, TemporaryError when it is away.
+    Raises UsageError for another kind, NoStoreError where none is to be made, TemporaryError when it is away.
     """
     path = sqlite_path(url)
     if path is not None:
         from mailsync.server.sqlite import SqliteStore
 
-        return SqliteStore(path, by=by, clock=clock)
-    found: SqlStore = _postgres(url).PostgresStore(url, by=by, clock=clock)
+        return SqliteStore(path, by=by, clock=clock, make=make)
+    found: SqlStore = _postgres(url).PostgresStore(url, by=by, clock=clock, make=make)
     return found
 
 

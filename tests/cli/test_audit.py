@@ -61,7 +61,7 @@ def test_a_whole_ledger_says_its_heads_and_ends_in_0(site):
     status, text = verify(site)
     assert status == 0
     assert f"US01.LTO: {now.seq} entries, head {now.hash.hex()}\n" in text
-    assert text.endswith("0 flaws, 1 heads seen by replies\n")
+    assert text.endswith("0 flaws, 1 head seen by replies\n")
 
 
 def test_an_altered_entry_is_told_with_its_place(site):
@@ -117,7 +117,7 @@ def test_a_grant_that_was_taken_out_of_the_sites_chain_is_given_away_by_a_reply_
     status, text = verify(site)
     assert status == 1
     assert f"site entry {seen.seq}: rewritten: reply two saw another hash, {seen.hash.hex()}\n" in text
-    assert text.endswith("1 flaws, 2 heads seen by replies\n")
+    assert text.endswith("1 flaw, 2 heads seen by replies\n")
 
 
 def test_a_head_that_was_told_after_a_restore_and_seen_before_it_is_lost_and_nobody_rewrote_it(site):

@@ -80,7 +80,10 @@ def test_a_refused_key_is_told_by_77(made, address, tmp_path, capsys):
     assert main(["init", str(other), "--outbox"]) == 0
 
     assert main(["ping", "--config", str(other / "mailsync.yaml"), "-S", address]) == 77
-    assert f"mailsync: server {address} refused the key\n" in capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()[-2:]
+    assert told[0] == f"mailsync: server {address} refused the key"
+    for cause in ("in its ring", "for this network", "its own key in yours", "mailsync server key list"):
+        assert cause in told[1]
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,9 @@ def test_the_site_may_be_named_before_or_after_each_word_of_a_server_command(mad
 
 def test_the_store_may_be_named_before_the_last_word(made, capsys, tmp_path):
     other = f"sqlite:{tmp_path}/other.db"
-    assert server(made, "--store", other, "scope", "list") == 0
     assert server(made, "scope", "--store", other, "add", "DE01.LTO") == 0
+    assert server(made, "--store", other, "scope", "list") == 0
+    assert "DE01.LTO" in capsys.readouterr().out
     assert server(made, "scope", "--store", other, "list") == 0
     assert "DE01.LTO" in capsys.readouterr().out
     assert server(made, "scope", "list", "--config", "CONFIG") == 0

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from mailsync.client import cache as module
-from mailsync.client.cache import Cache, SeenHead, cache_name
+from mailsync.client.cache import Cache, cache_name
 from mailsync.client.failures import NoScopeError
+from mailsync.client.heads import SeenHead
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import TemporaryError, UnreachableError
 from mailsync.core.fields import FIELD_NAMES

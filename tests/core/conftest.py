@@ -31,6 +31,9 @@ class Shelf:
         known = {row[0]: row for row in self.rows(fields)}
         return [known[name] for name in volumes if name in known]
 
+    def inside(self, container):
+        return [name for name, held in ((row[0], row[1]) for row in self.rows(("container",))) if held == container]
+
     def carry_out(self, steps):
         for step in steps:
             volume = self.volumes.get(step.volume, Volume())

@@ -14,7 +14,7 @@ from mailsync.client.failures import OvertakenError
 from mailsync.config.definitions import load_definitions
 from mailsync.config.route import Audience
 from mailsync.config.site import load_site
-from mailsync.core.errors import RefusedError, TemporaryError
+from mailsync.core.errors import RefusedError, TemporaryError, UnreachableError
 from mailsync.core.identity import run_id
 from mailsync.core.model import Attachment
 from mailsync.core.outcome import Result
@@ -245,6 +245,23 @@ def test_a_scope_whose_grant_was_taken_back_meanwhile_is_refused_and_told(site, 
     assert (objection.guard, str(objection.scope)) == ("grants", "US01.LTO")
     assert "US01.LTO is not this site's to write" in objection.text
     assert site.export()[NAMES[0]]["repository"] == "LIBR"
+
+
+def test_what_was_applied_before_the_grant_was_taken_back_is_told_as_done(site, world):
+    """The answer was lost: the batch is sent again, by a user who may not write there any more."""
+    asked = job(world, [(NAMES[0], "OFFS")])
+
+    def lost() -> None:
+        (batch,) = world.journal.unanswered(asked.run)
+        world.server.apply(batch.body)
+        raise UnreachableError("the line was cut")
+
+    with pytest.raises(UnreachableError):
+        settle(asked, world.journal, Between(world, lost))
+    granted(site, "grant", "add", "filter", "DE01:write")()
+    granted(site, "grant", "remove", "filter", "*")()
+    summary = summarise(settle(asked, world.journal, Between(world)))
+    assert (summary.verdict, summary.counts.moved, summary.objections) == (Verdict.DONE, 1, ())
 
 
 def test_a_token_that_was_revoked_meanwhile_leaves_the_run_to_be_tried_again(site, world):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,16 +16,16 @@ from sites import free_port as find_port
 
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
-from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.access import ADMINISTRATOR, Access, Principal
 from mailsync.server.admission import Limits
 from mailsync.server.ring import RingFile
-from mailsync.server.store import LoadRow, Principal, Store
+from mailsync.server.store import LoadRow, Store
 from mailsync.server.stores import open_url
 from mailsync.wire.keys import Token, format_ring, with_key
 from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-WHO = Principal("filter", "site")
+WHO = Principal("filter", "site", 1)
 TOKEN = b"t" * 32
 REPOSITORIES = tuple(Repository(RepositoryId(name), name) for name in ("LIBR", "OFFS", "RACK"))
 PLACES = (("m1@example.com", "a.csv"), ("m1@example.com", "b.zip!/b.csv"))
@@ -89,6 +91,24 @@ def store(store_url: str) -> Iterator[Store]:
     """An empty store of each kind there is."""
     with open_url(store_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def behind(store_url: str, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Changes the tables behind the store's back."""
+
+    def change(statement: str) -> None:
+        if store_url.startswith("sqlite:"):
+            with closing(sqlite3.connect(store_url.removeprefix("sqlite:"), isolation_level=None)) as connection:
+                connection.execute("PRAGMA foreign_keys = OFF")
+                connection.executescript(statement)
+        else:
+            request.getfixturevalue("cluster").query(
+                f"SET search_path = mailsync; SET session_replication_role = replica; {statement}; "
+                "RESET search_path; RESET session_replication_role"
+            )
+
+    return change
 
 
 @pytest.fixture

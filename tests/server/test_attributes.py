@@ -138,6 +138,21 @@ class TestMoves:
         library.apply(make_batch(seen, id=b"batch-0000000003"), HASH, who, 800)
         assert [one.volume for one in library.moving(scope)] == ["A1"]
 
+    def test_what_is_known_nowhere_is_listed_once_its_target_was_changed(self, library, who, scope, make_batch, move):
+        new = Operation(Change.CREATE, "N1", ("repository",), ("LIBR",), 0, 1, 2)
+        library.apply(make_batch(new), HASH, who, 500)
+        library.load(("repository", "current_repository"), [LoadRow(scope, "N2", ("LIBR", ""), 2)])
+        assert list(library.moving()) == []
+        sent = make_batch(move("N1", "OFFS"), move("N2", "LIBR"), move("A1", "OFFS"), id=b"batch-0000000002")
+        library.apply(sent, HASH, who, 600)
+        assert [(one.volume, one.current, one.target, one.sent) for one in library.moving(scope)] == [
+            ("A1", "LIBR", "OFFS", 600),
+            ("N1", "", "OFFS", 600),
+        ]
+        seen = Operation(Change.CONFIRM, "N1", ("confirmed_repository",), ("OFFS",), 0, 1, 2)
+        library.apply(make_batch(seen, id=b"batch-0000000003"), HASH, who, 700)
+        assert [one.volume for one in library.moving()] == ["A1"]
+
     def test_a_move_date_that_has_passed_is_listed_oldest_first(self, library, scope):
         dates = {"A1": "2026-02-01", "A2": "2026-01-01", "A3": "2026-03-01", "A4": ""}
         library.load(("move_date",), [LoadRow(scope, name, (date,), 2) for name, date in dates.items()])

@@ -9,8 +9,8 @@ import pytest
 from mailsync.core.cursor import Cursor
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Change, Operation, Result
-from mailsync.server.access import ADMINISTRATOR, USER_KIND, Access, Grant
-from mailsync.server.store import LoadRow, Principal, RequestError
+from mailsync.server.access import ADMINISTRATOR, USER_KIND, Access, Grant, Principal
+from mailsync.server.store import LoadRow, RequestError
 from mailsync.server.stores import open_url
 from mailsync.wire.errors import Code
 from mailsync.wire.scram import make_verifier
@@ -216,7 +216,7 @@ class TestContainers:
 
     def test_write_is_needed_wherever_something_is(self, boxes, scope, apply, move):
         boxes.add_token("courier", make_verifier(b"c" * 32, b"v" * 16), 1, grants=(("US01", Access.WRITE),))
-        courier = Principal("courier", "site")
+        courier = Principal("courier", "site", 1)
         assert boxes.load(("container",), [LoadRow(ABROAD, "X1", ("US01.BOX.B1",), 2)]).changed == 1
         text = "it holds volumes of a customer that may not be written"
         assert results(apply(BOXES, move("C1", "OFFS"), by=courier)) == [(Result.FORBIDDEN, text)]
@@ -228,7 +228,7 @@ class TestContainers:
 
     def test_a_container_of_a_customer_that_may_not_be_read_is_unknown(self, boxes, scope, apply, move):
         boxes.add_token("courier", make_verifier(b"c" * 32, b"v" * 16), 1, grants=(("US01", Access.WRITE),))
-        courier = Principal("courier", "site")
+        courier = Principal("courier", "site", 1)
         unknown = (Result.INVALID, 'container: volume "DE01.LTO.X1" is unknown')
         assert results(apply(scope, move("A1", container="DE01.LTO.X1"), by=courier)) == [unknown]
         boxes.add_grant(Grant(USER_KIND, "courier", "DE*", Access.READ))
@@ -261,7 +261,7 @@ class TestContainers:
         with pytest.raises(RequestError) as caught:
             boxes.delete(BOXES, ["B1"])
         assert caught.value.code is Code.INVALID
-        assert boxes.delete(BOXES, ["B2"]) == 1
+        assert boxes.delete(BOXES, ["B2"]) == ("B2",)
 
     def test_one_batch_moves_no_more_volumes_than_its_bound(self, apply, move, monkeypatch):
         monkeypatch.setattr("mailsync.server.sql_contents.MOST_CARRIED", 3)

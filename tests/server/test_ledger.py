@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 
 import pytest
 
@@ -19,25 +17,6 @@ HASH = b"h" * 32
 RUN, OTHER_RUN = b"r" * 32, b"s" * 32
 PARTS = "version, epoch, time, principal, run, batch, kind, salt, payload, hash"
 ONE, TWO = b"1" * 16, b"2" * 16
-
-
-@pytest.fixture
-def behind(store_url, request):
-    """Changes the tables behind the store's back."""
-
-    def change(statement):
-        if store_url.startswith("sqlite:"):
-            with closing(sqlite3.connect(store_url.removeprefix("sqlite:"), isolation_level=None)) as connection:
-                connection.execute("PRAGMA foreign_keys = OFF")
-                connection.executescript(statement)
-        else:
-            cluster = request.getfixturevalue("cluster")
-            cluster.query(
-                f"SET search_path = mailsync; SET session_replication_role = replica; {statement}; "
-                "RESET search_path; RESET session_replication_role"
-            )
-
-    return change
 
 
 @pytest.fixture

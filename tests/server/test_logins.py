@@ -90,6 +90,25 @@ def test_a_password_is_replaced_by_who_logged_on_with_it(serve, talk, library):
     assert library.verifier("ann").salt == b"u" * 16
 
 
+def test_a_new_password_ends_no_open_connection_and_a_revocation_does(serve, library, scope):
+    """Also of whoever gave it by logging on with a digest."""
+    library.add_user("ann", OLD, 1, upgrade_by=FAR, grants=(("*", Access.READ),))
+    served = serve()
+    with served.link(token=ANN) as first, served.link(token=ANN) as second:
+        for link in (first, second):
+            assert list(link.scopes())
+            link.ping()  # what the login replaces is replaced by then
+        assert library.verifier("ann") != OLD
+        library.set_password("ann", NEW)
+        for link in (first, second):
+            assert list(link.sync(scope, Cursor(), 0))
+        library.revoke_user("ann", 2)
+        library.add_user("ann", NEW, 2)
+        for link in (first, second):
+            with pytest.raises(RefusedError, match="ann may not read"):
+                list(link.sync(scope, Cursor(), 0))
+
+
 def test_only_a_live_users_password_is_set(library):
     library.add_user("ann", OLD, 1)
     library.revoke_user("ann", 2)

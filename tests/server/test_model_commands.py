@@ -100,9 +100,15 @@ def test_an_md5_is_kept_under_a_kdf_and_nothing_else_is_taken_for_one(said, monk
     digest = "0123456789ABCDEF" * 2
     typed(monkeypatch, f"{digest}\n")
     assert said("user", "add", "bob", "--md5", "-", "--fips", "--until", "2999-12-31")[1] == [
-        "user bob added, by its MD5 until 2999-12-31"
+        "user bob added, by an MD5 until 2999-12-31"
     ]
-    assert said("user", "add", "cat", "--md5", digest, "--until", "never")[1] == ["user cat added"]
+    assert said("user", "add", "cat", "--md5", digest, "--until", "never")[1] == [
+        "user cat added, by an MD5, which no day ends"
+    ]
+    assert [line.partition(" live ")[2] for line in said("user", "list")[1]] == [
+        "by an MD5 until 2999-12-31",
+        "by an MD5, which no day ends",
+    ]
     with SqliteStore(tmp_path / "server.db") as store:
         bob, cat = store.verifier("bob"), store.verifier("cat")
     assert bob == make_password_verifier(digest, bob.salt, FIPS._replace(prehash=MD5))
@@ -185,12 +191,36 @@ def test_a_repository_is_set_and_shown(said, listed):
     assert listed("repository", "list", "US01.LTO")["repositories"][1]["offsite"] is False
 
 
+def test_volumes_are_deleted_and_those_that_are_not_there_are_named(said, tmp_path):
+    library = tmp_path / "volumes.csv"
+    library.write_text(
+        "customer,media,volume,container\nUS01,LTO,B1,\nUS01,LTO,A1,\nUS01,LTO,A2,\nUS01,LTO,A4,\nUS01,LTO,A3,US01.LTO.B1\n"
+    )
+    said("load", str(library))
+    assert said("delete", "US01.LTO", "A1") == (0, ["1 volume deleted"], [])
+    assert said("delete", "US01.LTO", "A1", "A2", "A9") == (
+        1,
+        ["1 volume deleted"],
+        ["US01.LTO.A1: no such volume", "US01.LTO.A9: no such volume"],
+    )
+    status, _, told = said("delete", "US01.LTO", "A4", "B1")
+    assert (status, told) == (1, ["delete US01.LTO.B1: it holds volumes", "hint: take them out first"])
+    assert [line.split(",")[2] for line in said("export", "--scope", "US01.LTO")[1][1:]] == ["A3", "A4", "B1"]
+    assert said("delete", "US01.LTO", "B1", "A3") == (0, ["2 volumes deleted"], [])
+    assert [line.split(",")[2] for line in said("export", "--scope", "US01.LTO")[1][1:]] == ["A4"]
+    with SqliteStore(tmp_path / "server.db") as store:
+        kinds = [entry.kind for entry, _ in store.chain("US01.LTO")]
+        assert kinds.count("delete") == 3
+        assert list(store.verify()) == []
+
+
 def test_a_data_cluster_is_added_by_hand_or_by_a_load(said, listed, tmp_path):
     assert said("cluster", "add", "north", "--description", "Building 1") == (0, ["data cluster north added"], [])
     path = tmp_path / "volumes.csv"
     path.write_text("customer,media,volume,data_cluster\nUS01,LTO,A00001,south\n")
     assert said("load", "--strict", str(path))[2][0] == f'{path}:2: data cluster "south" is unknown'
-    assert said("load", str(path))[1][1:] == ["new data clusters: south"]
+    assert said("load", str(path))[1] == ["1 volume: 1 added, 0 changed, 0 unchanged", "new data clusters: south"]
+    assert "        1 volume   version 1 " in f"{said('scope', 'list')[1][0]} "
     north, south = {"id": "north", "description": "Building 1"}, {"id": "south", "description": ""}
     assert listed("cluster", "list") == {"clusters": [north, south]}
 
@@ -219,5 +249,104 @@ def test_pending_and_overdue_volumes_are_listed(said, listed, tmp_path):
         ("A00001", "moving"),
         ("A00002", "move date"),
     ]
+    assert said("overdue", "--scope", "US01.LTO", "--days", "99999")[2] == ["1 volume"]
     assert [one["volume"] for one in listed("overdue", "--days", "0")["volumes"]] == ["A00001", "A00003", "A00002"]
     assert said("overdue")[1][1].split() == ["US01.LTO", "A00002", "LIBR", "->", "LIBR", "move", "date", "2001-01-31"]
+
+
+@pytest.mark.parametrize(
+    ("words", "listing", "what"),
+    [
+        (("group", "add", "couriers"), ("group", "list"), "group couriers"),
+        (("cluster", "add", "north"), ("cluster", "list"), "data cluster north"),
+        (("repository", "add", "US01.LTO", "VLT2"), ("repository", "list", "US01.LTO"), "repository US01.LTO.VLT2"),
+    ],
+)
+def test_what_is_there_is_not_added_again_and_keeps_its_description(said, words, listing, what):
+    assert said(*words, "--description", "Building 1") == (0, [f"{what} added"], [])
+    before = said(*listing)
+    assert "Building 1" in " ".join(before[1])
+    status, printed, told = said(*words)
+    assert (status, printed, told[0]) == (1, [], f"add {what}: it is there already")
+    assert said(*listing) == before
+
+
+@pytest.mark.parametrize("words", [("group", "add", "couriers"), ("cluster", "add", "north")])
+def test_a_group_or_data_cluster_gets_another_description_by_naming_it(said, words):
+    said(*words, "--description", "Building 1")
+    (told,) = said(*words, "--description", "Building 2")[1]
+    assert told.endswith(" changed")
+    assert "Building 2" in said(words[0], "list")[1][0]
+
+
+@pytest.mark.parametrize("days", ["-1", "1.5", "week", "", "999999"])
+def test_what_is_no_number_of_days_is_wrong_usage(said, days):
+    status, printed, told = said("overdue", f"--days={days}")
+    assert (status, printed) == (2, [])
+    assert f'"{days}" is not a number of days' in told[0]
+
+
+@pytest.mark.parametrize("words", [("scope", "set", "US01.LTO"), ("repository", "set", "US01.LTO", "OFFS")])
+def test_a_change_of_nothing_is_wrong_usage_and_no_entry_of_the_ledger(said, words, tmp_path):
+    with SqliteStore(tmp_path / "server.db") as store:
+        before = store.heads()
+        text = f"{words[0]} set: nothing is named that is to change"
+        assert said(*words) == (2, [], [text, f"hint: mailsync server {words[0]} set --help"])
+        assert store.heads() == before
+
+
+READING = [
+    ("scope", "list"),
+    ("scope", "set", "US01.LTO", "--cap", "1"),
+    ("repository", "add", "US01.LTO", "OFFS"),
+    ("repository", "list", "US01.LTO"),
+    ("export", "--scope", "US01.LTO"),
+    ("user", "list"),
+    ("token", "list"),
+    ("token", "revoke", "a"),
+    ("grant", "add", "a", "US*:write"),
+    ("group", "list"),
+    ("cluster", "list"),
+    ("pending",),
+    ("overdue",),
+    ("prune",),
+    ("restored",),
+    ("copy", "--to", "sqlite:there.db"),
+]
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_what_reads_or_changes_makes_no_store_and_says_where_it_looked(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(["server", *words, "--store", "sqlite:gone.db"]) == 2
+    said = [
+        f"mailsync: there is no store at {tmp_path}/gone.db",
+        "mailsync: hint: is listen.store, or --store, the right one?",
+    ]
+    assert capsys.readouterr().err.splitlines() == said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nor_does_verifying_a_ledger_and_an_empty_file_is_no_store(tmp_path, capsys):
+    (tmp_path / "empty.db").touch()
+    assert main(["audit", "verify", "--store", f"sqlite:{tmp_path}/empty.db"]) == 2
+    assert f"there is no store at {tmp_path}/empty.db, which is empty\n" in capsys.readouterr().err
+    assert (tmp_path / "empty.db").stat().st_size == 0
+    assert main(["audit", "verify", "--store", f"sqlite:{tmp_path}/no/such.db"]) == 2
+    assert f"there is no store at {tmp_path}/no/such.db\n" in capsys.readouterr().err
+
+
+ADDING = [
+    ("scope", "add", "US01.LTO"),
+    ("token", "add", "a"),
+    ("group", "add", "couriers"),
+    ("cluster", "add", "north"),
+    ("load", "/dev/null"),
+]
+
+
+@pytest.mark.parametrize("words", ADDING, ids=" ".join)
+def test_what_adds_makes_the_store_it_adds_to(tmp_path, words):
+    main(["server", *words, "--store", f"sqlite:{tmp_path}/new.db"])
+    with SqliteStore(tmp_path / "new.db", make=False) as store:
+        assert store.heads()

@@ -10,9 +10,9 @@ from mailsync.core.cursor import Cursor
 from mailsync.core.identity import batch_id, run_id
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
-from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.access import ADMINISTRATOR, Access, Principal
 from mailsync.server.sqlite import SqliteStore
-from mailsync.server.store import LoadRow, Principal, RequestError
+from mailsync.server.store import LoadRow, RequestError
 from mailsync.wire.errors import Code
 from mailsync.wire.scram import make_verifier
 
@@ -97,7 +97,7 @@ def test_however_mails_are_delayed_and_tried_again_the_newest_report_has_the_las
     tmp_path_factory, reports, schedule
 ):
     """Mail n says where A1 is at time n. A step of the schedule is one attempt at one mail: plan, or send the plan."""
-    who = Principal("filter", "site")
+    who = Principal("filter", "site", 1)
     with SqliteStore(tmp_path_factory.mktemp("order") / "server.db") as store:
         store.add_scope(SCOPE)
         store.add_token(who.user, make_verifier(b"t" * 32, b"s" * 16), 1, grants=(("*", Access.WRITE),))

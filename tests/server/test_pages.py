@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mailsync.core.cursor import Cursor
-from mailsync.server.access import ADMINISTRATOR
+from mailsync.server.access import ADMINISTRATOR, Principal
 from mailsync.server.pages import PageCache
 from mailsync.server.store import LoadRow
 from mailsync.wire import limits
 from mailsync.wire.compression import Method, inflate
 from mailsync.wire.messages import Sync
 from mailsync.wire.pages import decode_page
+
+WHO = Principal("filter", "site", 1)
 
 
 class Copy:
@@ -24,7 +26,7 @@ class Copy:
     def step(self, rows=3):
         """One page further; True while there are more."""
         asked = Sync(self.scope, self.cursor, self.repositories, rows)
-        step = self.pages.step(self.store, asked, Method.DEFLATE, "filter")
+        step = self.pages.step(self.store, asked, Method.DEFLATE, WHO)
         page = decode_page(inflate(*step.packed))
         assert (page.cursor, page.more, page.repositories_version) == step[2:]
         self.rows = {} if page.reset else self.rows

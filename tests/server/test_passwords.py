@@ -8,8 +8,8 @@ import pytest
 from listening import KEY, TOKEN
 
 from mailsync.core.errors import RefusedError
-from mailsync.server.access import Access
-from mailsync.server.store import Principal, RequestError
+from mailsync.server.access import Access, Principal
+from mailsync.server.store import RequestError
 from mailsync.wire import verifiers
 from mailsync.wire.end import Request
 from mailsync.wire.errors import Code
@@ -71,7 +71,7 @@ def test_the_profiles_are_those_of_live_passwords(library):
 def test_only_a_live_password_is_replaced(library):
     for user in ("filter", "nobody"):
         with pytest.raises(RequestError) as refused:
-            library.set_verifier(OLD, Principal(user, "site"), 2, instead_of=b"t" * 32)
+            library.set_verifier(OLD, Principal(user, "site", 1), 2, instead_of=b"t" * 32)
         assert refused.value.code is Code.FORBIDDEN
     assert library.verifier("filter").kdf == OF_TOKENS
 

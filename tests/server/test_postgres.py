@@ -14,17 +14,19 @@ from mailsync.core.errors import TemporaryError, UsageError
 from mailsync.core.ledger import SITE
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
-from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.access import ADMINISTRATOR, Access, Principal
+from mailsync.server.database import NoStoreError
 from mailsync.server.postgres import ATTEMPTS
 from mailsync.server.sqlite import SqliteStore
-from mailsync.server.store import LoadRow, Principal
+from mailsync.server.store import LoadRow, RequestError
 from mailsync.server.stores import open_url
+from mailsync.wire.errors import Code
 from mailsync.wire.scram import make_verifier
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("postgres")]
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-WHO = Principal("filter", "site")
+WHO = Principal("filter", "site", 1)
 PLACES = tuple(Repository(RepositoryId(name), name) for name in ("LIBR", "OFFS"))
 
 
@@ -145,6 +147,31 @@ def test_two_servers_that_make_the_tables_at_once_make_one_store(cluster, url):
         store.close()
 
 
+def test_of_two_servers_commands_that_let_the_same_user_in_at_once_one_is_refused(cluster, url):
+    """Else each would have made a token, of which one is worth nothing."""
+    again = ("filter", make_verifier(b"u" * 32, b"v" * 16), 3)
+    refused = []
+
+    def add():
+        with open_url(url) as mine, pytest.raises(RequestError, match="filter has a live one") as caught:
+            mine.add_token(*again)
+        refused.append(caught.value.code)
+
+    with open_url(url) as store:
+        fill(store)
+        store.revoke_token("filter", 2)
+        cluster.query("BEGIN")
+        cluster.query("UPDATE mailsync.users SET revoked = 0, created = 3 WHERE id = 'filter'")
+        second = threading.Thread(target=add)
+        second.start()
+        while second.is_alive() and not cluster.query("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            pass
+        cluster.query("COMMIT")
+        second.join()
+        assert refused == [Code.INVALID]
+        assert store.login("filter").created == 3
+
+
 def test_a_lost_connection_is_told_once_and_made_again(cluster, url):
     with open_url(url) as store:
         fill(store)
@@ -236,3 +263,9 @@ def csv(folder: Path) -> Path:
     path = folder / "volumes.csv"
     path.write_text("customer,media,volume,repository\nUS01,LTO,A00001,LIBR\nUS01,LTO,A00002,LIBR\n")
     return path
+
+
+def test_a_database_without_a_store_is_left_as_it_is_by_who_does_not_make_one(cluster, url):
+    with pytest.raises(NoStoreError, match=r"there is no store at postgresql://.* it has no schema mailsync"):
+        open_url(url, make=False)
+    assert cluster.query("SELECT count(*) FROM pg_namespace WHERE nspname = 'mailsync'") == [(0,)]

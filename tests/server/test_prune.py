@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from contextlib import closing
 
 import pytest
 from sites import make_site
@@ -15,12 +13,11 @@ from mailsync.core.ledger import SITE
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Result
 from mailsync.server import sql_prune
-from mailsync.server.access import ADMINISTRATOR
+from mailsync.server.access import ADMINISTRATOR, Principal
 from mailsync.server.chain import PRUNE, read_cut
 from mailsync.server.sql_chain import CONTENTS, Said, Writing, append
-from mailsync.server.sql_recall import _MOVED
 from mailsync.server.sql_scope import find_scope
-from mailsync.server.store import LoadRow, Principal, RequestError
+from mailsync.server.store import LoadRow, RequestError
 from mailsync.server.stores import open_url
 from mailsync.wire.errors import Code
 
@@ -28,7 +25,7 @@ HASH = b"h" * 32
 DAY = 86_400
 NOW = 1_800_000_000
 YEAR = 365 * DAY
-WHO = Principal("filter", "site")
+WHO = Principal("filter", "site", 1)
 PARTS = "version, epoch, time, principal, run, batch, 'load', salt, payload, hash"
 RUN, HOLDER = b"r" * 32, b"1" * 16
 
@@ -85,24 +82,6 @@ def history(library, scope, clock, apply):
         if number == 1:
             library.delete(scope, ["A9"])
     return library
-
-
-@pytest.fixture
-def behind(store_url, request):
-    """Changes the tables behind the store's back."""
-
-    def change(statement):
-        if store_url.startswith("sqlite:"):
-            with closing(sqlite3.connect(store_url.removeprefix("sqlite:"), isolation_level=None)) as connection:
-                connection.execute("PRAGMA foreign_keys = OFF")
-                connection.executescript(statement)
-        else:
-            request.getfixturevalue("cluster").query(
-                f"SET search_path = mailsync; SET session_replication_role = replica; {statement}; "
-                "RESET search_path; RESET session_replication_role"
-            )
-
-    return change
 
 
 def prune(store, years=3):
@@ -331,15 +310,6 @@ def test_a_pruned_store_is_copied_whole_and_numbers_of_batches_go_on(history, sc
         newest = list(target.chain(str(scope)))[-1][0]
         assert json.loads(newest.payload)["batch"] == 7
         assert flaws(target) == []
-
-
-def test_what_a_source_moved_is_read_from_an_index(store_url, history):
-    if not store_url.startswith("sqlite:"):
-        pytest.skip("SQLite says in one line which index it takes")
-    with closing(sqlite3.connect(store_url.removeprefix("sqlite:"))) as connection:
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {_MOVED}", (1, "", 0, b"")).fetchall()
-    assert any("batches_by_move" in row[-1] for row in plan), plan
-    assert not any("SCAN" in row[-1] for row in plan), plan
 
 
 def test_the_command_forgets_deletions_whose_entries_it_takes_away(tmp_path, clock):

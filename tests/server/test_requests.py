@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from listening import ended
+from listening import TOKEN, ended
 
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import RefusedError
@@ -17,9 +17,12 @@ from mailsync.wire.errors import Code
 from mailsync.wire.events import ErrorReceived, OutcomeReceived, PageReceived, PingAsked
 from mailsync.wire.keys import Token
 from mailsync.wire.messages import Sync
-from mailsync.wire.scram import make_verifier
+from mailsync.wire.passwords import SMALL, Password
+from mailsync.wire.scram import make_password_verifier, make_verifier
 
 GUEST = Token("guest", b"g" * 32)
+ANN, ADDRESS = Password("ann", "correct horse"), "ann@example.com"
+OF_ANN = make_password_verifier(ANN.text, b"s" * 16, SMALL)
 RUN, ME, OTHER = b"r" * 32, b"m" * 16, b"o" * 16
 
 
@@ -71,6 +74,41 @@ def test_after_its_token_is_revoked_a_user_is_told_nothing_more(serve, library, 
         for ask in asks:
             with pytest.raises(RefusedError, match="filter may not"):
                 ask()
+
+
+@pytest.mark.parametrize("login", [TOKEN, ANN, ANN._replace(user=ADDRESS)], ids=["token", "name", "address"])
+def test_who_was_connected_before_a_revocation_stays_revoked_when_the_name_is_given_again(
+    serve, library, make_batch, move, login
+):
+    """With the same secret, and by a clock that stands still."""
+    library.add_user("ann", OF_ANN, 1, email=ADDRESS, grants=(("*", Access.WRITE),))
+    served, batch = serve(), make_batch(move("A1", "OFFS"))
+    scope = batch.scope
+
+    def asks(link):
+        return (
+            lambda: list(link.sync(scope, Cursor(), 0)),
+            lambda: link.apply(encode_apply(batch)),
+            lambda: link.begin_run(RUN, ME),
+            lambda: list(link.scopes()),
+            lambda: link.stats(scope),
+            lambda: link.earlier(scope, "job1", RUN),
+            lambda: link.missing(scope, (batch.id,)),
+        )
+
+    with served.link(token=login) as link:
+        for ask in asks(link):
+            ask()
+        library.revoke_user("filter", 1)
+        library.revoke_user("ann", 1)
+        library.add_token("filter", make_verifier(TOKEN.secret, b"s" * 16), 1)
+        library.add_user("ann", OF_ANN, 1, email=ADDRESS)
+        for ask in asks(link):
+            with pytest.raises(RefusedError, match="may not"):
+                ask()
+    with served.link(token=login) as link:
+        for ask in asks(link):
+            ask()
 
 
 def test_a_user_is_told_of_the_scopes_it_was_granted_and_of_no_others(serve, library, scope):

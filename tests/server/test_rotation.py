@@ -96,7 +96,7 @@ def test_a_key_for_somebody_else_or_from_elsewhere_opens_nothing(site, said):
         assert works(site, process, "far.key", "filter.token")
 
 
-def test_who_rotates_is_told_what_is_left_to_do(said):
+def test_who_rotates_is_told_what_is_left_to_do(site, said):
     said("key", "set", "site", "--user", "filter", "--address", "127.0.0.1", "--address", "::1")
     assert said("token", "rotate", "filter")[2] == [
         "mailsync: filter.2 may *:write",
@@ -108,11 +108,17 @@ def test_who_rotates_is_told_what_is_left_to_do(said):
         "mailsync: next, 1: on each host with key site, put it where server.key is",
         "mailsync: next, 2: when none has it any more (key=site in the server's log): mailsync server key revoke site",
     ]
-    assert said("key", "static")[2] == [
-        "mailsync: next, 1: mailsync server key rotate site",
-        "mailsync: next, 2: mailsync server key rotate site.2",
+    keys = site.folder / "keys"
+    steps = [
+        f"mailsync: next, 1: mailsync server key rotate site --out {keys}/site.3.key",
+        f"mailsync: next, 2: mailsync server key rotate site.2 --out {keys}/site.4.key",
         "mailsync: next, 3: the old static key is gone from the ring when the last key made for it is revoked",
     ]
+    assert said("key", "static")[2] == steps
+    for step in steps[:2]:  # as they are printed
+        words = step.partition(" server ")[2].split()
+        assert said(*words)[1] == f"{words[-1]} made: keep it secret\n"
+    assert {"site.3", "site.4"} <= {one["id"] for one in json.loads(said("key", "list", "--json")[1])["keys"]}
 
 
 REFUSED = [

@@ -387,7 +387,7 @@ class TestAdministration:
         assert len(library.repositories(scope)) == 4
 
     def test_deleting_what_is_not_there_is_nothing(self, library, scope):
-        assert library.delete(scope, ["A1", "NONE", "A1"]) == 1
+        assert library.delete(scope, ["A1", "NONE", "A1"]) == ("A1",)
         assert library.scopes(ADMINISTRATOR)[0].version == 10
 
     def test_a_token_is_live_until_revoked_and_may_be_made_anew(self, library, who):

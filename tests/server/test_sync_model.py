@@ -21,10 +21,10 @@ from store_places import InCluster, InFile, empty_file
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope, Volume
 from mailsync.core.outcome import Batch, Change, Operation, Outcome, Result
-from mailsync.server.access import ADMINISTRATOR, Access
+from mailsync.server.access import ADMINISTRATOR, Access, Principal
 from mailsync.server.pages import PageCache
 from mailsync.server.sql_store import SqlStore
-from mailsync.server.store import LoadRow, Principal, RequestError
+from mailsync.server.store import LoadRow, RequestError
 from mailsync.wire.compression import Method, inflate
 from mailsync.wire.errors import Code
 from mailsync.wire.messages import Sync
@@ -32,7 +32,7 @@ from mailsync.wire.pages import decode_page
 from mailsync.wire.scram import make_verifier
 
 SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
-WHO = Principal("filter", "site")
+WHO = Principal("filter", "site", 1)
 NAMES = st.sampled_from([f"A{number}" for number in range(6)])
 PLACES = st.sampled_from(["LIBR", "OFFS"])
 CACHES = st.integers(0, 2)
@@ -83,7 +83,7 @@ class Cache:
     def next_page(self, store: SqlStore, limit: int) -> Page:
         if self.pages is None:
             return store.sync(SCOPE, self.cursor, 0, limit, ADMINISTRATOR)
-        step = self.pages.step(store, Sync(SCOPE, self.cursor, 0, limit), Method.NONE, WHO.user)
+        step = self.pages.step(store, Sync(SCOPE, self.cursor, 0, limit), Method.NONE, WHO)
         return decode_page(inflate(*step.packed))
 
 
@@ -126,7 +126,7 @@ class History:
 
     def delete(self, names):
         there = set(dict(self.store.export(SCOPE)))
-        assert self.store.delete(SCOPE, names) == len(there & set(names))
+        assert set(self.store.delete(SCOPE, names)) == there & set(names)
 
     def expire(self, kept):
         self.store.expire(SCOPE, max(0, self.store.scopes(ADMINISTRATOR)[0].version - kept))

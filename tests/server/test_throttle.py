@@ -206,7 +206,8 @@ def failing_login(store, token: Token | Password, users: tuple[str, ...] = ()) -
         server.accept_key(KEY.secret)
         (event,) = server.next_events()
         assert isinstance(event, LoginAsked)
-        answered = server.offer_login(*service.find_login(store, event.user, users, 1))
+        found = service.find_login(store, event.user, users, 1)
+        answered = server.offer_login(found.verifier, found.mix, found.account, found.overdue)
     client.receive_data(answered)
     auth = client.send_auth()
     with calls:

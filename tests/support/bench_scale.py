@@ -66,13 +66,17 @@ def volume_name(number: int) -> str:
 
 
 def write_library(path: Path, rows: int) -> None:
-    """So many described volumes, as a file for `server load`, written row by row."""
-    box = FIELD_NAMES.index("container")
+    """So many described volumes, as a file for `server load`, written row by row.
+
+    Each of the first hundredth is a container: one of those that `change` moves, with a volume in it that it does not.
+    """
+    box, step = FIELD_NAMES.index("container"), rows // CHANGES
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*KEY_FIELDS, *FIELD_NAMES))
         for number, (_, *values) in enumerate(each_volume(rows, "structured")):
-            values[box] = ""  # the boxes are no volumes here
+            inside = number // step == 2
+            values[box] = f"US01.LTO.{volume_name((number + step // 2) % step)}" if inside else ""
             writer.writerow(("US01", "LTO", volume_name(number), *values))
 
 

@@ -25,14 +25,28 @@ def replaced(place: Any, name: str, made: Callable[[Any], Any]) -> Iterator[None
 def epoch_before_batch_id():
     """A batch that was recorded before a restore is refused, instead of answered with its outcome."""
 
-    def made(find):
-        def found(connection, at, request):
+    def made(replayed):
+        def replay(connection, at, request, recorded):
             sql_apply._check_epoch(at, request.batch)
-            return find(connection, at, request)
+            return replayed(connection, at, request, recorded)
 
-        return found
+        return replay
 
-    return replaced(sql_apply, "_find_outcome", made)
+    return replaced(sql_apply, "_replayed", made)
+
+
+def grants_before_batch_id():
+    """A batch that was recorded before its sender's grant was taken back is refused."""
+
+    def made(replayed):
+        def replay(connection, at, request, recorded):
+            rights = sql_apply.require_user(connection, "apply", request.principal)
+            sql_apply._check_grant(rights, request.batch.scope)
+            return replayed(connection, at, request, recorded)
+
+        return replay
+
+    return replaced(sql_apply, "_replayed", made)
 
 
 def no_done():
@@ -67,16 +81,16 @@ def no_order_of_reports():
 def no_604():
     """Another request under a batch's id is answered as if it were that batch."""
 
-    def made(find):
-        def found(connection, at, request):
+    def made(replayed):
+        def replay(connection, at, request, recorded):
             try:
-                return find(connection, at, request)
+                return replayed(connection, at, request, recorded)
             except RequestError as error:
                 return error.outcome
 
-        return found
+        return replay
 
-    return replaced(sql_apply, "_find_outcome", made)
+    return replaced(sql_apply, "_replayed", made)
 
 
 def cursor_not_compared():
@@ -111,6 +125,7 @@ def no_base():
 
 BROKEN = {
     "epoch before batch id": epoch_before_batch_id,
+    "grants before batch id": grants_before_batch_id,
     "no done in the cursor": no_done,
     "no lease": no_lease,
     "no order of reports": no_order_of_reports,

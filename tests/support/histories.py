@@ -3,7 +3,8 @@
 What runs is the product's: sessions and bytes, the store, and what mail_hosts.py has. A step is one of: a mail is
 delivered to a host (again, or to another), a host only syncs, a load, a deletion, expired tombstones, a grant changed,
 the server restarted, a backup, a restore with a new epoch, time. Within a step connections are cut at any byte of one
-direction, hosts are killed between any two effects, and others do something while a request is served.
+direction, hosts are killed between any two effects, and others do something while a request is served, or while its
+answer is on its way.
 
 Held to be true, whatever happened:
 - the store answers each APPLY as the oracle does, and holds what it holds (oracle.py: so nothing is applied twice);
@@ -17,13 +18,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pipes import Serving
 from types import SimpleNamespace
 
-from mail_hosts import FAR, KEY, RING, TOKEN, Host, Mail, Remote
+from mail_hosts import FAR, KEY, RING, TOKEN, Host, Mail
 from oracle import EPOCH, FORBIDDEN, NO_SCOPE, OVERTAKEN, REUSED, STALE, TOO_OLD, Oracle
 
 from mailsync.client.cache import Cache
@@ -80,6 +81,9 @@ class Watched(Serving):
 
     def about_to(self, event) -> None:
         self.history.interleave(event)
+
+    def on_the_way(self) -> None:
+        self.history.on_the_way()
 
     def told(self, run, audience) -> None:
         self.history.told(run, audience)
@@ -175,16 +179,30 @@ class History:
 
     def interleave(self, event: object) -> None:
         """While a request is about to be served, somebody else does something, now and then."""
-        if self.depth or not (isinstance(event, ApplyAsked) or hasattr(event, "cursor")):
+        if isinstance(event, ApplyAsked) or hasattr(event, "cursor"):
+            self.others(0.12, self.restart)
+
+    def on_the_way(self) -> None:
+        """While an answer is on its way, too: it is old when it arrives."""
+        self.others(0.02, self.back_up, self.restore, self.race)
+
+    def others(self, often: float, *more: Callable[[], None]) -> None:
+        """So often somebody else does something: what anybody does, or one of these."""
+        if self.depth or self.dice.random() >= often:
             return
-        if self.dice.random() < 0.12:
-            self.depth += 1
-            try:
-                work = (self.load, self.delete, self.old_mail, self.new_mail, self.expire, self.wait, self.sync)
-                self.dice.choice((*work, self.grant, self.restart))()
-                self.check_store()
-            finally:
-                self.depth -= 1
+        with self.alone():
+            work = (self.load, self.delete, self.old_mail, self.new_mail, self.expire, self.wait, self.sync, self.grant)
+            self.dice.choice((*work, *more))()
+            self.check_store()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within the block nobody else does anything."""
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
 
     def new_mail(self) -> None:
         said: dict[str, dict[str, dict[str, str]]] = {}
@@ -221,15 +239,25 @@ class History:
 
     def sync(self) -> None:
         scope = self.dice.choice(SCOPES)
-        if self.depth:  # another process beside the one that is at it, on the very same cache
-            remote = Remote(self.dice.choice(self.hosts), (FAR, FAR))
-            try:
-                with suppress(NoScopeError, UnreachableError):
-                    remote.refresh(parse_scope(scope))
-            finally:
-                remote.close()
-            return
-        self.dice.choice(self.hosts).sync(scope)
+        host = self.dice.choice(self.hosts)
+        if self.depth:
+            self.sync_beside(host, scope)
+        else:
+            host.sync(scope)
+
+    def sync_beside(self, host: Host, scope: str) -> None:
+        """A process beside the one that is at it, on the very same cache; it may end in the middle of a copy."""
+        with suppress(NoScopeError, UnreachableError):
+            host.refresh(scope, (FAR, self.dice.choice((self.dice.randint(0, 3000), FAR))))
+
+    def race(self) -> None:
+        """Old copies have to begin again, and other processes hear of it before the one that is at it."""
+        if self.dice.random() < 0.3:
+            self.restore()
+        for scope in SCOPES:
+            self.forget(scope, self.oracle.rooms[scope].version)
+            for host in self.hosts:
+                self.sync_beside(host, scope)
 
     def load(self) -> None:
         scope = self.dice.choice(SCOPES)
@@ -251,7 +279,10 @@ class History:
 
     def expire(self) -> None:
         scope = self.dice.choice(SCOPES)
-        through = max(0, self.oracle.rooms[scope].version - self.dice.randint(0, 6))
+        self.forget(scope, max(0, self.oracle.rooms[scope].version - self.dice.randint(0, 6)))
+
+    def forget(self, scope: str, through: int) -> None:
+        """The scope's deletions up to a version are forgotten."""
         self.store.expire(parse_scope(scope), through)
         self.oracle.expire(scope, through)
 
@@ -270,13 +301,11 @@ class History:
         self.serving.restart(self.store)
 
     def back_up(self) -> None:
-        if self.depth:
-            return
         self.place.back_up()
         self.backup = self.oracle.copy()
 
     def restore(self) -> None:
-        if self.depth or self.backup is None:
+        if self.backup is None:
             return
         self.store.close()
         self.place.restore()
@@ -302,7 +331,7 @@ class History:
                 self.store.remove_grant("user", TOKEN.user, customer)
             self.store.add_grant(Grant("user", TOKEN.user, customer, Access.WRITE))
             self.oracle.access[customer] = "write"
-        self.depth = 1  # and nobody else does anything
+        self.depth = 1  # and nobody else does anything, from here on
         for mail in self.mails:
             for host in self.hosts:
                 if host.number not in self.attempts.get(mail.run, ()) and self.dice.random() < 0.5:

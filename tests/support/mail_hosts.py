@@ -211,17 +211,21 @@ class Host:
         return True
 
     def sync(self, scope: str) -> None:
-        """Follows a scope to its end over a connection that holds, and compares."""
-        while True:
-            remote = Remote(self, (FAR, FAR))
+        """Follows a scope while others are at work, then to its end, and compares."""
+        with suppress(NoScopeError, UnreachableError):
+            self.refresh(scope)
+        with self.history.alone():
             try:
-                remote.refresh(parse_scope(scope))
+                self.refresh(scope)
             except NoScopeError:
                 assert not self.history.oracle.access[scope[:4]]
-                return
-            except UnreachableError:
-                continue  # the server was started anew
-            finally:
-                remote.close()
-            self.history.same_copy(scope, self)
-            return
+            else:
+                self.history.same_copy(scope, self)
+
+    def refresh(self, scope: str, cuts: tuple[int, int] = (FAR, FAR)) -> None:
+        """Follows a scope over a connection that holds, unless it is cut or the server is started anew."""
+        remote = Remote(self, cuts)
+        try:
+            remote.refresh(parse_scope(scope))
+        finally:
+            remote.close()

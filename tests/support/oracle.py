@@ -136,15 +136,15 @@ class Oracle:
 
     def apply(self, batch: Batch, request_hash: bytes) -> Answer:
         scope = str(batch.scope)
+        room = self.rooms[scope]
+        for one in room.batches:  # all are of the one user there is
+            if one.id == batch.id:
+                return one.answer if one.hash == request_hash else Answer(REUSED)
         access = self.access[scope[:4]]
         if not access:
             return Answer(NO_SCOPE)
         if access != "write":
             return Answer(FORBIDDEN)
-        room = self.rooms[scope]
-        for one in room.batches:
-            if one.id == batch.id:
-                return one.answer if one.hash == request_hash else Answer(REUSED)
         if batch.epoch != self.epoch:
             return Answer(EPOCH)
         if batch.source:

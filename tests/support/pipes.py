@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 from mailsync.core.errors import UnreachableError
 from mailsync.server import service
+from mailsync.server.access import Principal
 from mailsync.server.pages import PageCache, Step
 from mailsync.server.ring import RingFile
 from mailsync.server.service import Unable
-from mailsync.server.store import YOURS, Principal
+from mailsync.server.store import YOURS
 from mailsync.wire import events as seen
 from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import RemoteProtocolError
@@ -42,6 +43,9 @@ class Serving:
     def about_to(self, event) -> None:
         """Called before an event is served: others may do something now."""
 
+    def on_the_way(self) -> None:
+        """Called while answers are on their way to the client: others may do something now."""
+
     def told(self, run: bytes, audience: str) -> None:
         """Called when the server notes that an audience was answered."""
 
@@ -57,6 +61,12 @@ class Conversation:
         self.session = ServerSession(static=serving.ring.static, random=serving.dice.randbytes(RANDOM_BYTES))
         self.life = serving.life
         self.ended = False
+        self.created = 0
+
+    @property
+    def principal(self) -> Principal:
+        """Who logged on."""
+        return Principal(self.session.user, self.session.key_id, self.created)
 
     @property
     def over(self) -> bool:
@@ -91,7 +101,9 @@ class Conversation:
                 session.accept_key(key.secret, key.static)
                 return b""
             case seen.LoginAsked(user):
-                return session.offer_login(*service.find_login(store, user, (), now))
+                found = service.find_login(store, user, (), now)
+                self.created = found.created
+                return session.offer_login(found.verifier, found.mix, found.account, found.overdue)
             case seen.LoginProved():
                 return session.answer_login()
             case seen.ByeReceived():
@@ -107,16 +119,16 @@ class Conversation:
             case seen.SyncAsked(request, sync):
                 return self.answer_sync(request, sync)
             case seen.ApplyAsked(request):
-                answer = service.apply(store, Principal(session.user, session.key_id), event, now)
+                answer = service.apply(store, self.principal, event, now)
                 serving.applied(event, answer)
                 return b"" if self.over else self.reply(request, answer, session.send_outcome)
             case seen.RunAsked(request, word):
-                lease = service.lend(store, session.user, word, now)
+                lease = service.lend(store, self.principal, word, now)
                 if word.step is RunStep.REPLIED and not isinstance(lease, Unable) and lease.state == YOURS:
                     serving.told(word.run, word.audience)
                 return self.reply(request, lease, session.send_lease)
             case seen.LedgerAsked(request, question):
-                answer = service.recall(store, session.user, question, now)
+                answer = service.recall(store, self.principal, question, now)
                 return self.reply(request, answer, session.send_ledger)
         raise AssertionError(event)
 
@@ -128,9 +140,7 @@ class Conversation:
             self.serving.about_to(sync)
             if self.over:
                 return said
-            page = service.next_page(
-                self.serving.store, self.serving.pages, self.session.user, sync, self.session.method
-            )
+            page = service.next_page(self.serving.store, self.serving.pages, self.principal, sync, self.session.method)
             if isinstance(page, Unable):
                 return said + self.session.send_error(request, page.failure)
             assert isinstance(page, Step)
@@ -177,6 +187,7 @@ class Pipe:
 
     def receive(self) -> bytes:
         self.effect()
+        self.conversation.serving.on_the_way()
         left = self.cuts[1] - self.received
         size = min(left, len(self.waiting), self.dice.choice((1, 17, 300, 4096, 65536)))
         data = bytes(self.waiting[:size]) if size > 0 else b""
