@@ -1,9 +1,10 @@
 """`mailsync audit`: is the ledger whole, does it say what the replies saw (`verify`), and what is lost (`lost`).
 
 `verify` runs where the store is. The chain in the database shows every alteration but one: somebody who can write the
-database may rewrite all of it. Each reply carries the hash its scope's ledger ended in, so the kept replies are
-witnesses: an entry that a reply saw must be there, with that hash, unless it was pruned. After a restore the entries
-behind the backup are gone: they are told as lost, with the reply that saw them and, where its date tells, the restore.
+database may rewrite all of it. Each reply carries the hashes that the site's chain and those of its scopes ended in, so
+the kept replies are witnesses: an entry that a reply saw must be there, with that hash, unless it was pruned. After a
+restore the entries behind the backup are gone: they are told as lost, with the reply that saw them and, where its date
+tells, the restore.
 `lost` runs on a mail host, and lists the mails whose work the server has lost, as this host's journal knows them.
 """
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from mailsync.server.store import Flaw, Store
 
 _FIELD = re.compile(
-    rb"^X-Mailsync-Ledger: ([A-Z0-9]{1,4}\.[A-Z0-9]{1,4}) ([0-9]{1,15}) ([0-9a-f]{64})\r?$", re.MULTILINE
+    rb"^X-Mailsync-Ledger: (site|[A-Z0-9]{1,4}\.[A-Z0-9]{1,4}) ([0-9]{1,16}) ([0-9a-f]{64})(?: ([0-9TZ:-]{20}))?\r?$",
+    re.MULTILINE,
 )
 _DATE = re.compile(rb"^Date: ([^\r\n]{1,80})\r?$", re.MULTILINE)
 _HEADER_BYTES = 65_536
@@ -40,7 +42,10 @@ example:
 
 
 class Witness(NamedTuple):
-    """What a reply saw: after `seq` entries its scope's ledger ended in this hash. `date` is Unix time, 0: unknown."""
+    """What a reply saw: after `seq` entries the chain ended in this hash.
+
+    `date` is when that was, or when the reply was written, in Unix time; 0: unknown.
+    """
 
     chain: str
     seq: int
@@ -111,7 +116,8 @@ class _Compared(NamedTuple):
 
 def _compared(store: Store, witnesses: Iterable[Witness]) -> _Compared:
     """What replies saw and the ledger does not have, or has otherwise."""
-    from mailsync.server.chain import EPOCH, SITE, read_restore
+    from mailsync.core.ledger import SITE
+    from mailsync.server.chain import EPOCH, read_restore
     from mailsync.server.store import Flaw
 
     chains: dict[str, list[Witness]] = {}
@@ -166,8 +172,17 @@ def _witnesses(folders: Iterable[Path]) -> Iterator[Witness]:
                 with path.open("rb") as file:
                     header = file.read(_HEADER_BYTES).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
                 date = _date(header)
-                for chain, seq, found in _FIELD.findall(header):
-                    yield Witness(chain.decode(), int(seq), bytes.fromhex(found.decode()), path.name, date)
+                for chain, seq, found, seen in _FIELD.findall(header):
+                    when = _time(seen) or date
+                    yield Witness(chain.decode(), int(seq), bytes.fromhex(found.decode()), path.name, when)
+
+
+def _time(seen: bytes) -> int:
+    """When a host saw a head that it told later, in Unix seconds; 0 where the reply does not say so."""
+    try:
+        return int(datetime.fromisoformat(seen.decode("ascii")).timestamp())
+    except ValueError:
+        return 0
 
 
 def _date(header: bytes) -> int:

@@ -2,7 +2,8 @@
 
 Strategy (exactly-once.md section 4). A page is committed in one transaction with the cursor it leads to, and only if
 the stored cursor is still the one it was asked with: two filters may share a file, and a kill between two pages costs
-nothing. A copy is usable once a page without `more` is in.
+nothing. A copy is usable once a page without `more` is in. The head of the scope's ledger is kept with it: replies tell
+it when nobody asks the server.
 
 A snapshot reads in a transaction of its own, so it says the same however often it is read.
 """
@@ -18,9 +19,11 @@ from typing import NamedTuple, Protocol, Self, TypeVar
 
 from mailsync.client.cache_file import connect, delete, opened, rebuilt, transaction, unusable
 from mailsync.client.failures import NoScopeError
+from mailsync.client.heads import SeenHead, find_heads, forget_head, put_head
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_BY_NAME, FIELD_NAMES
+from mailsync.core.ledger import Head
 from mailsync.core.model import Repository, RepositoryId, Scope
 from mailsync.wire.keys import ClientKey
 
@@ -46,6 +49,7 @@ class Server(Protocol):
 class _Copy(NamedTuple):
     """How far the copy of a scope is."""
 
+    name: str
     number: int
     cursor: Cursor
     repositories_version: int
@@ -166,6 +170,14 @@ class Cache:
         """The scope as it was last seen completely, or None."""
         return self._whole(lambda: self._view(scope))
 
+    def heads(self, chains: Sequence[str]) -> tuple[SeenHead, ...]:
+        """Where these chains of the ledger ended when they were last seen, as far as they were."""
+        return self._whole(lambda: find_heads(self._connection, chains))
+
+    def keep_head(self, head: Head) -> None:
+        """Notes where a chain ends now."""
+        self._whole(lambda: put_head(self._connection, head))
+
     def _whole(self, work: Callable[[], T]) -> T:
         """Does the work, once more on an empty file when this one is damaged."""
         return rebuilt(self._path, work, again=self._reopen)
@@ -219,6 +231,7 @@ class Cache:
                 " WHERE number = ?",
                 (*page.cursor, page.repositories_version, not page.more, size, number),
             )
+            put_head(connection, Head(asked.name, page.entry, page.ledger))
         return True
 
     def _view(self, scope: Scope) -> CachedSnapshot | None:
@@ -235,6 +248,7 @@ class Cache:
         with transaction(self._connection) as connection:
             copy = _find(connection, scope)
             if copy is not None:
+                forget_head(connection, copy.name)
                 for table, column in (("volumes", "scope"), ("repositories", "scope"), ("scopes", "number")):
                     delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - the three names above
                     connection.execute(delete, (copy.number,))
@@ -278,4 +292,4 @@ def _find(connection: sqlite3.Connection, scope: Scope) -> _Copy | None:
     if found is None:
         return None
     number, version, complete, size, *cursor = found
-    return _Copy(number, Cursor(*cursor), version, bool(complete), size)
+    return _Copy(str(scope), number, Cursor(*cursor), version, bool(complete), size)

@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from mailsync.client.heads import TABLE as HEADS
 from mailsync.core.damage import is_damage
 from mailsync.core.errors import TemporaryError
 from mailsync.core.fields import FIELD_NAMES
 
-LAYOUT = 3
+LAYOUT = 4
 BUSY_SECONDS = 30.0
 HINT = "check free space and permissions; it may be deleted at any time, and is downloaded anew"
 T = TypeVar("T")
 _COLUMNS = ", ".join(f"{name} TEXT NOT NULL" for name in FIELD_NAMES)
 _TABLES = f"""
+{HEADS}
 CREATE TABLE IF NOT EXISTS scopes (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, epoch BLOB NOT NULL, since INTEGER NOT NULL,
     snap INTEGER NOT NULL, done INTEGER NOT NULL, mark BLOB NOT NULL, at INTEGER NOT NULL,

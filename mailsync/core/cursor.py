@@ -44,7 +44,8 @@ class Page(NamedTuple):
     the one it was asked with (0 after a reset), else `cursor.since`. Rows are (volume, *values of
     fields.VOLUME_FIELDS). The volumes of `texts_kept`, in the order of the rows, have "" for `description` there,
     because it has not changed since `done`: the copy keeps what it has. `repositories` is the scope's whole table, or
-    None when the copy's `repositories_version` is still the server's.
+    None when the copy's `repositories_version` is still the server's. `ledger` is the hash (32 bytes) that the scope's
+    ledger ended in when the page was read, and `entry` how many entries it had: `cursor.mark` is the hash's beginning.
     """
 
     reset: bool
@@ -55,6 +56,8 @@ class Page(NamedTuple):
     repositories_version: int
     repositories: tuple[Repository, ...] | None
     texts_kept: tuple[str, ...] = ()
+    entry: int = 0
+    ledger: bytes = b""
 
     @property
     def at(self) -> int:

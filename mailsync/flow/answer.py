@@ -23,6 +23,7 @@ from mailsync.core.summary import Facts, Summary, digest, due
 from mailsync.flow.lease import Lease
 from mailsync.flow.masked import masked_summary
 from mailsync.flow.settle import facts_of
+from mailsync.flow.witness import heads_for
 from mailsync.flow.world import World
 from mailsync.mail.loop import own_message_id
 from mailsync.mail.notice import HeldMail, LostMail, Notice, crash_alert, given_up_notice, lost_notice
@@ -52,6 +53,15 @@ class Letter(NamedTuple):
     rendered: Rendered
 
 
+class _Told(NamedTuple):
+    """A notice, the facts of the mail it is about, if there is one, and the scopes of others."""
+
+    edition: str
+    notice: Notice
+    facts: Facts | None = None
+    scopes: tuple[str, ...] = ()
+
+
 def letters(world: World, asked: Asked, summary: Summary) -> tuple[Letter, ...]:
     """The replies that are due, rendered; nothing is kept or sent."""
     due_now = [audience for audience in asked.route.audiences if _is_due(audience, asked, summary)]
@@ -72,8 +82,9 @@ def answer(world: World, asked: Asked, facts: Facts, *, edition: str = "", lease
 
             def compose(audience: Audience = audience, name: str = name) -> bytes:
                 letter = _letter(world, asked, audience, summary)
+                ledger = heads_for(world, asked.route, audience, facts)
                 envelope = _envelope(world, asked, letter.to, name, digest(summary))
-                return build_reply(envelope._replace(ledger=_witness(facts)), asked.original, letter.rendered)
+                return build_reply(envelope._replace(ledger=ledger), asked.original, letter.rendered)
 
             _send_once(world, asked.run, name, compose, lease)
     return summary
@@ -91,7 +102,7 @@ def answer_failure(world: World, asked: Asked, reason: str, *, trace: str = "") 
     )
     notice = crash_alert(mail, trace) if trace else given_up_notice(mail, _states(facts))
     for audience in _told_of_failures(asked.route):
-        _send_notice(world, asked, audience, f"notice-{asked.received}", notice)
+        _send_notice(world, asked, audience, _Told(f"notice-{asked.received}", notice, facts))
 
 
 def answer_losses(world: World, asked: Asked) -> None:
@@ -103,7 +114,7 @@ def answer_losses(world: World, asked: Asked) -> None:
     notice = lost_notice(lost_mails(world, untold))
     edition = f"lost-{hashlib.sha256(notice.text.encode()).hexdigest()[:16]}"
     for audience in told:
-        _send_notice(world, asked, audience, edition, notice)
+        _send_notice(world, asked, audience, _Told(edition, notice, scopes=tuple(one.scope for one in untold)))
     world.journal.losses.mark_told(untold, world.now())
 
 
@@ -160,15 +171,6 @@ def _send_once(world: World, run: RunId, name: str, compose: Callable[[], bytes]
         lease.replied(name)
 
 
-def _witness(facts: Facts) -> tuple[str, ...]:
-    """Where the ledger of each scope stood when the report was applied, for `audit verify`: scope, entry, hash."""
-    latest: dict[str, tuple[int, bytes]] = {}
-    for one in facts.rounds:
-        if one.ledger:
-            latest[str(one.plan.scope)] = max(latest.get(str(one.plan.scope), (0, b"")), (one.entry, one.ledger))
-    return tuple(f"{scope} {entry} {head.hex()}" for scope, (entry, head) in sorted(latest.items()))
-
-
 def _is_due(audience: Audience, asked: Asked, summary: Summary) -> bool:
     return bool(_recipients(audience, asked)) and due(audience.when, summary)
 
@@ -203,13 +205,14 @@ def _told_of_failures(route: Route) -> list[Audience]:
     return [one for one in route.audiences if one.name != SENDER and one.when in ("always", "problem", "failure")]
 
 
-def _send_notice(world: World, asked: Asked, audience: Audience, edition: str, notice: Notice) -> None:
+def _send_notice(world: World, asked: Asked, audience: Audience, told: _Told) -> None:
     """Sends an audience a plain mail, once in each edition."""
-    name = f"{audience.name}-{edition}"
+    name, notice = f"{audience.name}-{told.edition}", told.notice
 
     def compose() -> bytes:
         said = hashlib.sha256(notice.text.encode("utf-8", "replace")).digest()
-        envelope = _envelope(world, asked, audience.to, name, said)
+        ledger = heads_for(world, asked.route, audience, told.facts, told.scopes)
+        envelope = _envelope(world, asked, audience.to, name, said)._replace(ledger=ledger)
         return build_notice(envelope, notice.subject, notice.text, asked.original)
 
     _send_once(world, asked.run, name, compose)

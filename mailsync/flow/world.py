@@ -27,6 +27,7 @@ from mailsync.core.model import RunId, Scope, Snapshot
 from mailsync.mail.loop import OwnMarks
 
 if TYPE_CHECKING:
+    from mailsync.client.heads import SeenHead
     from mailsync.client.link import Link
     from mailsync.core.guard import Earlier
     from mailsync.core.outcome import Outcome
@@ -92,6 +93,15 @@ class World:
         """Seconds since 1970."""
         return int(self._clock())
 
+    def heads(self, chains: Sequence[str]) -> tuple[SeenHead, ...]:
+        """As SiteServer.heads; none where they cannot be had."""
+        try:
+            return self.server.heads(chains)
+        except DeadlineError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with the cache, people are to be told, of that too
+            return ()
+
     def send(self, message: Path, *, name: str) -> None:
         """Hands a kept message to the site's sendmail; TemporaryError when it does not accept it."""
         from mailsync.client.sendmail import send
@@ -133,6 +143,10 @@ class SiteServer:
         """The scope as it was last seen, or None when it never was completely."""
         return self._cache.snapshot(scope)
 
+    def heads(self, chains: Sequence[str]) -> tuple[SeenHead, ...]:
+        """Where these chains of the ledger ended when this host last saw them; the server is not asked."""
+        return self._cache.heads(chains)
+
     def apply(self, body: bytes) -> Outcome:
         """The outcome of an encoded batch."""
         with _waiting():
@@ -140,11 +154,15 @@ class SiteServer:
 
     def begin_run(self, run: RunId, holder: bytes, scope: Scope | None = None) -> RunLease:
         """As lease.Lender.begin_run; asks for the news of a scope, which will be refreshed next, in the same breath."""
+        from mailsync.core.ledger import SITE, Head  # not for duplicates, which end before this
         from mailsync.wire.messages import Sync
 
         with _waiting():
             link = self._connected()
-            return link.begin_run(run, holder, None if scope is None else Sync(scope, *self._cache.place(scope)))
+            lease = link.begin_run(run, holder, None if scope is None else Sync(scope, *self._cache.place(scope)))
+            if lease.ledger:
+                self._cache.keep_head(Head(SITE, lease.entry, lease.ledger))
+            return lease
 
     def renew_run(self, run: RunId, holder: bytes) -> bool:
         """As lease.Lender.renew_run."""

@@ -42,8 +42,8 @@ class OriginalMail(NamedTuple):
 class Envelope(NamedTuple):
     """Who a message is from and for, and what names it; `date` is in seconds, `loop` is the site's X-Loop text.
 
-    `message_id` is `<...>`. Addresses are bare (`ops@example.com`). `ledger` has a text for each scope, of what its
-    ledger was after the report: `US01.LTO 12 HASH`.
+    `message_id` is `<...>`. Addresses are bare (`ops@example.com`). `ledger` has a text for each chain of the ledger
+    that the message witnesses, of where it ended: `site 7 HASH`, `US01.LTO 12 HASH`.
     """
 
     from_: str

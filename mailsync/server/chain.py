@@ -12,7 +12,6 @@ import json
 from typing import NamedTuple
 
 GENESIS = bytes(32)
-SITE = "site"  # the chain of what belongs to no scope: users, grants, keys, new scopes, lives
 PRUNE = "prune"  # the kind of entry that says that those before are gone
 EPOCH = "epoch"  # the kind that says that the store began a new life, and where its chains ended then
 SALT_BYTES = 16
@@ -37,14 +36,6 @@ class Entry(NamedTuple):
     kind: str
     salt: bytes
     payload: str
-
-
-class Head(NamedTuple):
-    """Where a chain ends: how many entries it has, and the hash of the last one."""
-
-    chain: str
-    seq: int
-    hash: bytes
 
 
 class Cut(NamedTuple):

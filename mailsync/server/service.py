@@ -99,8 +99,7 @@ def lend(store: Store, principal: Principal, word: RunWord, now: int) -> RunLeas
     """How the run stands once the store has noted what the client says of it; `now` is in Unix seconds."""
     try:
         if word.step is RunStep.BEGIN:
-            found = store.begin_run(word.run, word.holder, now, principal)
-            return RunLease(found.state, found.batches, found.audiences)
+            return RunLease(*store.begin_run(word.run, word.holder, now, principal))
         if word.step is RunStep.END:
             store.end_run(word.run, word.holder, now, principal)
             return RunLease(DONE)

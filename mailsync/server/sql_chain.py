@@ -13,7 +13,8 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mailsync.server.chain import EPOCH, PRUNE, SALT_BYTES, SITE, Cut, Entry, Head, entry_hash, read_cut
+from mailsync.core.ledger import SITE, Head
+from mailsync.server.chain import EPOCH, PRUNE, SALT_BYTES, Cut, Entry, entry_hash, read_cut
 from mailsync.server.database import Connection, Database
 from mailsync.server.sql_scope import Standpoint
 from mailsync.server.store import RequestError
@@ -111,8 +112,13 @@ def find_heads(connection: Connection) -> tuple[tuple[int, Head], ...]:
     """Each chain's number in the tables and its head, the site's first."""
     query = "SELECT number, customer, id, ledger_seq, ledger_head FROM media ORDER BY customer, id"
     scopes = [(row[0], Head(f"{row[1]}.{row[2]}", row[3], row[4])) for row in connection.execute(query)]
+    return ((SITE_NUMBER, find_site_head(connection)), *scopes)
+
+
+def find_site_head(connection: Connection) -> Head:
+    """The head of the site's chain."""
     ((seq, head),) = connection.execute("SELECT ledger_seq, ledger_head FROM store").fetchall()
-    return ((SITE_NUMBER, Head(SITE, seq, head)), *scopes)
+    return Head(SITE, seq, head)
 
 
 def find_number(connection: Connection, chain: str) -> int:

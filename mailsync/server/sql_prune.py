@@ -17,7 +17,8 @@ import json
 from functools import partial
 from typing import NamedTuple
 
-from mailsync.server.chain import PRUNE, SITE
+from mailsync.core.ledger import SITE
+from mailsync.server.chain import PRUNE
 from mailsync.server.database import Connection, Database
 from mailsync.server.sql_chain import BATCH, SITE_NUMBER, Said, Writing, append, append_site, find_cut
 from mailsync.server.sql_scope import Standpoint, forget_tombstones, lock_scope

@@ -18,6 +18,7 @@ from __future__ import annotations
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.server.access import Access, Rights
 from mailsync.server.database import Connection
+from mailsync.server.sql_chain import find_site_head
 from mailsync.server.store import BUSY, DONE, LEASE_SECONDS, YOURS, RequestError, RunState
 from mailsync.wire import limits
 from mailsync.wire.errors import Code
@@ -46,7 +47,10 @@ def begin_run(connection: Connection, run: bytes, holder: bytes, now: int, right
     batches = tuple(one for one in recorded if rights.on(one[0]) >= Access.READ)
     query = "SELECT audience FROM replied WHERE run = ? ORDER BY audience"
     audiences = tuple(row[0] for row in connection.execute(query, (run,)))
-    return RunState(DONE if done else YOURS, batches, audiences)
+    if done:
+        return RunState(DONE, batches, audiences)
+    head = find_site_head(connection)
+    return RunState(YOURS, batches, audiences, head.seq, head.hash)
 
 
 def renew_run(connection: Connection, run: bytes, holder: bytes, now: int) -> bool:

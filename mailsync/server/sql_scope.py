@@ -32,13 +32,14 @@ _SELECT_VOLUMES = (
 _SELECT_TOMBSTONES = "SELECT volume, version FROM tombstones WHERE media = ? AND volume"
 _STATES = """
     SELECT m.number, m.customer, m.id, m.description, m.default_repository, s.epoch, m.version, m.floor,
-           m.repositories_version, m.ledger_head, m.volumes, m.volume_filter, m.cap, m.locked
+           m.repositories_version, m.ledger_head, m.volumes, m.volume_filter, m.cap, m.locked,
+           m.ledger_seq
     FROM media AS m, store AS s
 """
 
 
 class Standpoint(NamedTuple):
-    """A scope's row: its number in the tables, and where its life stands."""
+    """A scope's row: its number in the tables, and where its life stands; `entry` and `head` end its ledger."""
 
     number: int
     scope: Scope
@@ -53,6 +54,7 @@ class Standpoint(NamedTuple):
     volume_filter: str
     cap: int
     locked: int
+    entry: int
 
 
 class Stored(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import TemporaryError
 from mailsync.core.guard import Earlier
+from mailsync.core.ledger import Head
 from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
 from mailsync.server import (
@@ -33,7 +34,7 @@ from mailsync.server import (
     sql_verify,
 )
 from mailsync.server.access import Asker, Principal, Rights
-from mailsync.server.chain import Entry, Head
+from mailsync.server.chain import Entry
 from mailsync.server.database import Connection
 from mailsync.server.sql_chain import Said, Writing, append, append_site
 from mailsync.server.sql_contents import MOST_DEEP

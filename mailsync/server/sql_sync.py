@@ -46,6 +46,8 @@ def read_page(connection: Connection, at: Standpoint, cursor: Cursor, repositori
         repositories_version=at.repositories_version,
         repositories=None if known else find_repositories(connection, at.number),
         texts_kept=tuple(row[2] for row in sent if row[1] <= done),
+        entry=at.entry,
+        ledger=at.head,
     )
 
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from mailsync.server.chain import GENESIS, PRUNE, Cut, Entry, Head, entry_hash, read_cut
+from mailsync.core.ledger import Head
+from mailsync.server.chain import GENESIS, PRUNE, Cut, Entry, entry_hash, read_cut
 from mailsync.server.database import Connection, Database
 from mailsync.server.sql_chain import (
     BATCH,

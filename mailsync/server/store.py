@@ -15,11 +15,12 @@ from typing import NamedTuple, Protocol
 from mailsync.core.cursor import Cursor, Page
 from mailsync.core.errors import MailsyncError
 from mailsync.core.guard import Earlier
+from mailsync.core.ledger import Head
 from mailsync.core.model import Scope, Volume
 from mailsync.core.outcome import Batch, Outcome
 from mailsync.server.access import Asker, Principal
 from mailsync.server.administration import Administration
-from mailsync.server.chain import Entry, Head
+from mailsync.server.chain import Entry
 from mailsync.wire.errors import Code
 from mailsync.wire.ledger import Missing
 from mailsync.wire.scram import Verifier
@@ -130,12 +131,15 @@ class RecordedBatch(NamedTuple):
 class RunState(NamedTuple):
     """How a run stands when somebody asks to carry it on: yours (for `LEASE_SECONDS`), busy (another has it), or done.
 
-    `batches` are those recorded of it, by scope; `audiences` those that were answered.
+    `batches` are those recorded of it, by scope; `audiences` those that were answered. Whose it is learns how many
+    entries the site's chain has, and the hash (32 bytes) it ends in: the answers carry both, and witness it.
     """
 
     state: str
     batches: tuple[tuple[Scope, bytes], ...] = ()
     audiences: tuple[str, ...] = ()
+    entry: int = 0
+    ledger: bytes = b""
 
 
 class Moving(NamedTuple):
@@ -302,7 +306,7 @@ class Store(Administration, Protocol):
         ...
 
     def chain(self, chain: str) -> Iterator[tuple[Entry, bytes]]:
-        """Every entry of a chain (a scope, or chain.SITE) with its hash, oldest first.
+        """Every entry of a chain (a scope, or core.ledger.SITE) with its hash, oldest first.
 
         Raises RequestError NO_SUCH_SCOPE.
         """

@@ -1,13 +1,14 @@
 """The body of a PAGE: a step of a sync as columns.
 
-    u8 1 | u8 flags (1 reset, 2 more, 4 repositories) | epoch 16 | u64 since | u64 snap | u64 done | u64 at | mark 8
-    | u64 repositories version | table of rows | table of tombstones | table of repositories, if flagged
+    u8 1 | u8 flags (1 reset, 2 more, 4 repositories) | epoch 16 | u64 since | u64 snap | u64 done | u64 at | u64 entry
+    | ledger 32 | u64 repositories version | table of rows | table of tombstones | table of repositories, if flagged
 
-Column 0 of rows and tombstones is the volume; field n of core.fields.VOLUME_FIELDS is column n + 1. A column that is
-empty throughout does not travel; a description that is null is the one the copy has. Where a volume has been, and where
-it is at home, is mostly where it shall be, and it expires a fixed time after it was written: those columns lean on the
-others. A page that resets always has the repositories: what a copy held of them belonged to another life of the store.
-A field this version does not know is skipped, so that a server may add some.
+The cursor's mark is the first 8 bytes of the ledger's hash. Column 0 of rows and tombstones is the volume; field n of
+core.fields.VOLUME_FIELDS is column n + 1. A column that is empty throughout does not travel; a description that is null
+is the one the copy has. Where a volume has been, and where it is at home, is mostly where it shall be, and it expires a
+fixed time after it was written: those columns lean on the others. A page that resets always has the repositories: what
+a copy held of them belonged to another life of the store. A field this version does not know is skipped, so that a
+server may add some.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 
 from mailsync.core.cursor import MARK_BYTES, Cursor, Page
 from mailsync.core.fields import FIELD_NAMES, NO, VOLUME_FIELDS, YES, Kind
+from mailsync.core.ledger import HASH_BYTES
 from mailsync.core.model import Repository, RepositoryId
 from mailsync.wire import limits
 from mailsync.wire.columns import (
@@ -61,8 +63,8 @@ def encode_page(page: Page) -> bytes:
     parts = [
         bytes((1, flags)),
         cursor.epoch,
-        *(encode_number(number) for number in (cursor.since, cursor.snap, cursor.done, cursor.at)),
-        _checked_mark(cursor.mark),
+        *(encode_number(number) for number in (cursor.since, cursor.snap, cursor.done, cursor.at, page.entry)),
+        _checked_ledger(page),
         encode_number(page.repositories_version),
         _encode_volumes(page),
         _encode_rows([(volume,) for volume in page.tombstones], 1),
@@ -93,8 +95,9 @@ def decode_page(body: bytes) -> Page:
     if flags & (_RESET | _REPOSITORIES) == _RESET:
         raise RemoteProtocolError("a page that resets has no repositories")
     epoch = reader.take(16)
-    since, snap, done, at = (reader.number() for _ in range(4))
-    cursor = Cursor(epoch, since, snap, done, reader.take(MARK_BYTES), at)
+    since, snap, done, at, entry = (reader.number() for _ in range(5))
+    ledger = reader.take(HASH_BYTES)
+    cursor = Cursor(epoch, since, snap, done, ledger[:MARK_BYTES], at)
     version = reader.number()
     rows, kept = _decode_volumes(read_table(reader, limits.PAGE_ROWS, FORMS))
     tombstones = _decode_rows(reader, 1, limits.PAGE_ROWS)
@@ -114,6 +117,8 @@ def decode_page(body: bytes) -> Page:
         repositories_version=version,
         repositories=repositories,
         texts_kept=kept,
+        entry=entry,
+        ledger=ledger,
     )
 
 
@@ -121,10 +126,10 @@ def _has_twins(rows: Sequence[tuple[str, ...]], tombstones: Sequence[str]) -> bo
     return len({row[0] for row in rows}.union(tombstones)) < len(rows) + len(tombstones)
 
 
-def _checked_mark(mark: bytes) -> bytes:
-    if len(mark) != MARK_BYTES:
-        raise LocalProtocolError(f"a mark has {MARK_BYTES} bytes")
-    return mark
+def _checked_ledger(page: Page) -> bytes:
+    if len(page.ledger) != HASH_BYTES or page.ledger[:MARK_BYTES] != page.cursor.mark:
+        raise LocalProtocolError(f"a ledger's hash has {HASH_BYTES} bytes, and a mark is its first {MARK_BYTES}")
+    return page.ledger
 
 
 def _encode_volumes(page: Page) -> bytes:

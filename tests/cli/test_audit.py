@@ -12,7 +12,9 @@ from contextlib import closing
 import pytest
 from served import MAILSYNC, Site
 
+from mailsync.core.ledger import SITE
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
+from mailsync.server.chain import GENESIS, entry_hash
 from mailsync.server.sqlite import SqliteStore
 
 DAY = 86_400
@@ -76,6 +78,65 @@ def test_a_ledger_that_was_rewritten_as_a_whole_is_given_away_by_a_reply(site):
     status, text = verify(site)
     assert status == 1
     assert f"US01.LTO entry {now.seq}: rewritten: reply one saw another hash, {'ab' * 32}\n" in text
+
+
+def forget(site, kind):
+    """Removes the last entry of a kind from the site's chain and rewrites all behind it, as the server would have."""
+    with SqliteStore(site.folder / "state/server.db") as store:
+        entries = [entry for entry, _ in store.chain(SITE)]
+    gone = max(entry.seq for entry in entries if entry.kind == kind)
+    with closing(sqlite3.connect(site.folder / "state/server.db")) as connection:
+        connection.execute("DELETE FROM ledger WHERE media = 0")
+        hashed = GENESIS
+        left = [entry for entry in entries if entry.seq != gone]
+        for seq, entry in enumerate(left, 1):
+            hashed = entry_hash(hashed, entry._replace(seq=seq))
+            row = (0, seq, *entry[2:], hashed)
+            connection.execute(f"INSERT INTO ledger VALUES ({', '.join('?' * len(row))})", row)
+        connection.execute("UPDATE store SET ledger_seq = ?, ledger_head = ?", (len(left), hashed))
+        connection.commit()
+    return gone
+
+
+def test_a_grant_that_was_taken_out_of_the_sites_chain_is_given_away_by_a_reply_and_by_nothing_else(site):
+    before = head(site, SITE)
+    site.server("grant", "add", "filter", "DE*:alter")
+    site.server("grant", "remove", "filter", "DE*")
+    site.server("scope", "add", "US02.LTO")
+    seen = head(site, SITE)
+    assert (verify(site)[0], seen.seq) == (0, before.seq + 3)
+    reply(site, "one", f"site {before.seq} {before.hash.hex()}")
+    assert forget(site, "grant removed") == seen.seq - 1
+    assert forget(site, "grant") == seen.seq - 2
+    status, text = verify(site)
+    assert (status, head(site, SITE).seq) == (0, seen.seq - 2), "the chain is whole, and only began otherwise"
+    reply(site, "two", f"site {seen.seq} {seen.hash.hex()}")
+    assert f"site entry {seen.seq}: lost: reply two saw it, and the ledger ends before it\n" in verify(site)[1]
+    site.server("scope", "add", "US03.LTO")
+    site.server("scope", "add", "US04.LTO")
+    status, text = verify(site)
+    assert status == 1
+    assert f"site entry {seen.seq}: rewritten: reply two saw another hash, {seen.hash.hex()}\n" in text
+    assert text.endswith("1 flaw, 2 heads seen by replies\n")
+
+
+def test_a_head_that_was_told_after_a_restore_and_seen_before_it_is_lost_and_nobody_rewrote_it(site):
+    """A host that could not reach the server told what its cache had kept."""
+    now = head(site)
+    site.server("restored")
+    site.server("repository", "add", "US01.LTO", "TRAN")  # takes the number of the lost entry
+    reply(site, "one", f"US01.LTO {now.seq + 1} {'ab' * 32} 2020-11-23T06:00:00Z")
+    status, text = verify(site)
+    assert status == 1
+    assert re.search(r"lost: reply one saw it, and the backup that was restored at \S+Z ends before it\n", text)
+    assert "rewritten" not in text
+
+
+def test_a_head_of_the_sites_chain_that_a_restore_lost_is_told_as_such(site):
+    now = head(site, SITE)
+    site.server("restored")
+    reply(site, "one", f"site {now.seq + 1} {'ab' * 32} 2020-11-23T06:00:00Z")
+    assert re.search(rf"site entry {now.seq + 1}: lost: reply one saw it, and the backup", verify(site)[1])
 
 
 def test_what_a_restore_lost_is_told_with_the_reply_that_saw_it(site):
@@ -146,5 +207,7 @@ def test_what_may_not_be_pruned_is_refused_in_words(site, words, said):
 
 
 def test_what_is_no_witness_is_not_taken_for_one(site):
-    reply(site, "one", "US01.LTO -1 " + "a" * 64, "US01.LTO 1 xyz", "US01.LTO 1 " + "a" * 63)
+    some = "a" * 64
+    reply(site, "one", f"US01.LTO -1 {some}", "US01.LTO 1 xyz", f"US01.LTO 1 {some[1:]}", f"SITE 1 {some}")
+    reply(site, "two", f"sites 1 {some}", f"site 1 {some} today", f"store 1 {some}", f"site {some}")
     assert verify(site)[0] == 0

@@ -108,6 +108,8 @@ class Table:
             repositories_version=self.repositories_version,
             repositories=self.repositories if table else None,
             texts_kept=tuple(sorted(kept)),
+            entry=self.version,
+            ledger=self.mark(self.version) * 4,
         )
 
     def mark(self, version):

@@ -25,7 +25,7 @@ EPOCH, MARK = b"e" * 16, b"m" * 8
 def page(since: int, *, reset: bool = False, more: bool = True) -> Page:
     cursor = Cursor(EPOCH, since, 9, 0, MARK, 9)
     row = (f"A{since}", *[""] * 15)
-    return Page(reset, more, cursor, (), (row,), 1, () if reset else None)
+    return Page(reset, more, cursor, (), (row,), 1, () if reset else None, entry=9, ledger=MARK * 4)
 
 
 @pytest.mark.parametrize("batch, results", [(b"x" * 16, 1), (b"b" * 16, 0), (b"b" * 16, 2)])  # noqa: PT006 - two names

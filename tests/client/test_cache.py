@@ -15,9 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from mailsync.client import cache as module
 from mailsync.client.cache import Cache, cache_name
 from mailsync.client.failures import NoScopeError
+from mailsync.client.heads import SeenHead
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import TemporaryError, UnreachableError
 from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.ledger import SITE, Head
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.wire.events import SyncAsked
 
@@ -210,6 +212,35 @@ def test_a_scope_the_server_does_not_have_is_deleted_from_the_cache(server, link
         cache.refresh(link, scope)
     assert cache.snapshot(scope) is None
     assert cache._connection.execute("SELECT count(*) FROM volumes").fetchone() == (0,)
+
+
+def test_the_head_of_a_scopes_ledger_is_kept_with_each_page_and_goes_with_the_scope(server, link, cache, scope):
+    def kept():
+        return [one.head for one in cache.heads((str(scope), "DE09.LTO"))]
+
+    assert kept() == []
+    fill(server)
+    for _ in range(2):
+        cache.refresh(link, scope)
+        version = server.table.version
+        assert kept() == [Head(str(scope), version, server.table.mark(version) * 4)]
+        server.table.put("A00003", repository="OFFS")
+    server.tables.clear()
+    with pytest.raises(NoScopeError):
+        cache.refresh(link, scope)
+    assert kept() == []
+
+
+def test_a_head_that_is_seen_again_keeps_the_time_it_was_first_seen(cache):
+    """What was there before a restore and after it was not lost; what a restore lost was seen before it."""
+    one, other = Head(SITE, 3, b"h" * 32), Head(SITE, 2, b"i" * 32)
+    cache.keep_head(one)
+    cache._connection.execute("UPDATE heads SET seen = 5")
+    cache.keep_head(one)
+    assert cache.heads((SITE,)) == (SeenHead(one, 5),)
+    cache.keep_head(other)
+    ((found, seen),) = cache.heads((SITE,))
+    assert (found, seen > 1_700_000_000) == (other, True)
 
 
 def test_scopes_share_a_file_and_nothing_else(server, link, cache, scope):

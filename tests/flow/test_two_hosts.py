@@ -162,12 +162,12 @@ def test_every_reply_says_what_the_ledger_was_and_the_ledger_agrees(hosts):
     one, _ = hosts
     assert one.filter(moving(one, 12)).returncode == 0
     (reply,) = one.replies()
-    (line,) = [line for line in reply.split(b"\n") if line.startswith(b"X-Mailsync-Ledger: ")]
+    _, line = [line for line in reply.split(b"\n") if line.startswith(b"X-Mailsync-Ledger: ")]
     scope, entry, head = line.split()[1:]
     assert (scope, len(head)) == (b"US01.LTO", 64)
     done = one.run("audit", "verify")
     assert done.returncode == 0, done.stdout
-    assert b"0 flaws, 1 head seen by replies" in done.stdout
+    assert b"0 flaws, 2 heads seen by replies" in done.stdout
     kept = next(Path(one.folder, "audit/.Replies/cur").glob("*"))
     kept.write_bytes(kept.read_bytes().replace(head, b"ab" * 32))
     done = one.run("audit", "verify")

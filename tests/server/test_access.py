@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailsync.core.cursor import Cursor
+from mailsync.core.ledger import SITE
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Result
 from mailsync.server.access import GROUP_KIND, USER_KIND, Access, Grant, Principal, is_filter, matches, parse_grant
@@ -14,6 +15,7 @@ from mailsync.server.store import YOURS, LoadRow, RequestError
 from mailsync.wire.compression import Method
 from mailsync.wire.errors import Code
 from mailsync.wire.messages import Sync
+from mailsync.wire.pages import encode_page
 from mailsync.wire.passwords import DEFAULT, MD5, OF_TOKENS
 from mailsync.wire.scram import make_verifier, verifier_of
 
@@ -217,6 +219,16 @@ class TestGrants:
         assert library.begin_run(RUN, HOLDER, 5, guest).state == YOURS
         library.revoke_token("guest", 6)
         refused(Code.FORBIDDEN, library.renew_run, RUN, HOLDER, 7, guest)
+
+    def test_who_may_write_nowhere_is_told_nothing_of_the_sites_chain(self, library, guest, scope):
+        def head():
+            return next((head.seq, head.hash) for head in library.heads() if head.chain == SITE)
+
+        self.grant(library, Access.READ)
+        assert head()[1][:8] not in encode_page(library.sync(scope, Cursor(), 0, 100, guest))
+        refused(Code.FORBIDDEN, library.begin_run, RUN, HOLDER, 5, guest)
+        self.grant(library, Access.WRITE)
+        assert library.begin_run(RUN, HOLDER, 5, guest)[3:] == head()
 
     def test_of_a_runs_batches_those_are_listed_that_the_user_may_read(self, library, guest, scope, make_batch):
         batch = make_batch(run=RUN)

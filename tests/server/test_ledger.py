@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from mailsync.core.ledger import SITE
 from mailsync.core.model import Repository, RepositoryId
 from mailsync.server.access import ADMINISTRATOR, Access
-from mailsync.server.chain import GENESIS, SITE, Entry, entry_hash
+from mailsync.server.chain import GENESIS, Entry, entry_hash
 from mailsync.server.store import LEASE_SECONDS, LoadRow
 from mailsync.wire.scram import make_verifier
 
@@ -137,7 +138,16 @@ class TestRuns:
         assert library.mark_replied(RUN, ONE, "operator", 101, ADMINISTRATOR)
         assert library.mark_replied(RUN, ONE, "operator", 102, ADMINISTRATOR)
         state = library.begin_run(RUN, TWO, 300, ADMINISTRATOR)
-        assert state == ("yours", ((scope, batch.id),), ("operator",))
+        assert state[:3] == ("yours", ((scope, batch.id),), ("operator",))
+
+    def test_who_begins_a_run_learns_where_the_sites_chain_ends_and_nobody_else_does(self, library, scope):
+        for number in range(2):
+            library.add_scope(scope._replace(media=f"M{number}"))
+            state = library.begin_run(RUN, ONE, 100, ADMINISTRATOR)
+            assert (SITE, state.entry, state.ledger) == next(head for head in library.heads() if head.chain == SITE)
+        assert library.begin_run(RUN, TWO, 100, ADMINISTRATOR) == ("busy", (), (), 0, b"")
+        library.end_run(RUN, ONE, 101, ADMINISTRATOR)
+        assert library.begin_run(RUN, TWO, 102, ADMINISTRATOR) == ("done", (), (), 0, b"")
 
     def test_a_run_that_is_done_is_nobodys(self, library):
         library.begin_run(RUN, ONE, 100, ADMINISTRATOR)

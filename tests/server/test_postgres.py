@@ -11,10 +11,10 @@ import pytest
 
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import TemporaryError, UsageError
+from mailsync.core.ledger import SITE
 from mailsync.core.model import CustomerId, MediaId, Repository, RepositoryId, Scope
 from mailsync.core.outcome import Batch, Change, Operation, Result
 from mailsync.server.access import ADMINISTRATOR, Access, Principal
-from mailsync.server.chain import SITE
 from mailsync.server.database import NoStoreError
 from mailsync.server.postgres import ATTEMPTS
 from mailsync.server.sqlite import SqliteStore

@@ -110,6 +110,7 @@ def test_a_backup_is_restored_and_nothing_is_applied_twice_and_what_is_lost_is_t
         assert b"tape report 2" in notice
         assert b"tape report 3" in notice
         assert b"tape report 1" not in notice
+        assert re.findall(rb"^X-Mailsync-Ledger: (\S+)", notice, re.MULTILINE) == [b"site", b"US01.LTO"]
         assert len(site.replies()) == answered + 2
         assert_the_copy_is_the_servers(site)
 

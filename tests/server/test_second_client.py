@@ -11,6 +11,7 @@ from made_volumes import volumes
 from second_client import COLUMNS, Refused, SecondClient, new_copy, read_page, read_token
 
 from mailsync.core.fields import FIELD_NAMES
+from mailsync.core.ledger import SITE
 from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.server.access import ADMINISTRATOR, Access
 from mailsync.server.store import LoadRow
@@ -69,6 +70,10 @@ def in_store(store, scope):
     return {name: dict(zip(COLUMNS, (name, *volume), strict=True)) for name, volume in store.export(scope)}
 
 
+def head_of(store, chain):
+    return next((head.seq, head.hash) for head in store.heads() if head.chain == chain)
+
+
 def batch_of(copy, *moves, **changes):
     return {
         "id": b"i" * 16, "run": b"r" * 32, "plan": b"p" * 32, "epoch": copy["cursor"]["epoch"],
@@ -87,6 +92,7 @@ def test_it_knows_nothing_of_mailsync():
 def test_it_follows_applies_once_and_says_goodbye(second, library, scope):
     client, copy = second(), new_copy()
     assert client.follow("US01.LTO", copy, rows=4) == 3
+    assert copy["ledger"] == head_of(library, "US01.LTO")
     assert copy["rows"] == in_store(library, scope)
     assert [one[0] for one in copy["repositories"]] == ["LIBR", "OFFS", "RACK"]
     batch = batch_of(copy, ("A1", "OFFS", 0, 1, 2), ("A3", "OFFS", 0, 2, 3), ("NOSUCH", "OFFS", 0, 3, 4))
@@ -95,13 +101,12 @@ def test_it_follows_applies_once_and_says_goodbye(second, library, scope):
     assert [result for result, _ in done["results"]] == [0, 0, 3]
     again = client.apply(batch)
     assert again == {**done, "replayed": True}
-    assert (done["ledger"], done["entry"]) == next(
-        (head.hash, head.seq) for head in library.heads() if head.chain == "US01.LTO"
-    )
+    assert (done["entry"], done["ledger"]) == head_of(library, "US01.LTO")
     with pytest.raises(Refused) as reused:
         client.apply({**batch, "moves": batch["moves"][:1]})
     assert reused.value.code == 604
     assert client.follow("US01.LTO", copy) == 1
+    assert copy["ledger"] == head_of(library, "US01.LTO")
     assert copy["kept"] == 2, "their descriptions did not change, and did not travel"
     assert copy["rows"] == in_store(library, scope)
     assert copy["rows"]["A1"]["repository"] == "OFFS"
@@ -121,10 +126,16 @@ def test_it_reads_whatever_a_site_holds(second, library, scope):
     client.bye()
 
 
-def test_it_begins_a_run_and_ends_it(second):
+def test_it_begins_a_run_and_ends_it(second, library):
     client, run, me = second(), b"R" * 32, b"m" * 16
     assert client.run(1, run, me) == (1, "yours", [], [])
+    assert client.site == head_of(library, SITE)
+    library.add_user("bob", make_password_verifier(PASSWORD, b"s" * 16, SMALL), 1)
     assert client.run(1, run, b"o" * 16) == (1, "busy", [], [])
+    assert client.run(2, run, me)[1] == "yours"
+    assert client.site != head_of(library, SITE), "nobody is told but who begins a run"
+    assert client.run(1, run, me) == (1, "yours", [], [])
+    assert client.site == head_of(library, SITE)
     assert client.run(2, run, me)[1] == "yours"
     assert client.run(3, run, me, "operator")[1] == "yours"
     assert client.run(4, run, me)[1] == "done"

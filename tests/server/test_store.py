@@ -201,7 +201,8 @@ class TestSync:
         cursor = followed(library, scope)
         known = library.scopes(ADMINISTRATOR)[0].repositories_version
         page = library.sync(scope, cursor, known, 4, ADMINISTRATOR)
-        assert page == (False, False, cursor, (), (), known, None, ())
+        head = next(head for head in library.heads() if head.chain == str(scope))
+        assert page == (False, False, cursor, (), (), known, None, (), head.seq, head.hash)
         assert (cursor.since, cursor.snap, cursor.done, cursor.at) == (9, 0, 9, 9)
 
     def test_a_description_comes_only_to_a_copy_that_does_not_have_it(self, library, who, scope, make_batch, move):

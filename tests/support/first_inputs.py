@@ -62,6 +62,8 @@ EMPTY_PAGE = Page(
     rows=(),
     repositories_version=2,
     repositories=None,
+    entry=3,
+    ledger=MARK * 4,
 )
 PAGES = (
     EMPTY_PAGE,
@@ -98,7 +100,11 @@ OUTCOMES = (
     Outcome(b"b" * 16, 9, 9, (), entry=3, ledger=b"h" * 32),
     Outcome(b"b" * 16, 10, 21, (*[RowResult(Result.OK)] * 11, _NO), replayed=True, entry=4, ledger=b"h" * 32),
 )
-LEASES = (RunLease("yours"), RunLease("done", ((SCOPE, b"b" * 16),) * 2, ("operator", "team")))
+LEASES = (
+    RunLease("yours"),
+    RunLease("yours", ((SCOPE, b"b" * 16),), ("operator",), 3, b"h" * 32),
+    RunLease("done", ((SCOPE, b"b" * 16),) * 2, ("operator", "team")),
+)
 WORDS = tuple(RunWord(step, b"r" * 32, b"h" * 16, "team" * (step is RunStep.REPLIED)) for step in RunStep)
 SCOPES = ScopeList(EPOCH, (ScopeFigures(SCOPE, "Tapes", 4, 1, 2),), more=True)
 STATS = ScopeStats(1795428900, 3, 170, (("LIBR", 2), ("OFFS", 1)), (("M", 1),))

@@ -64,7 +64,8 @@ class InMemory(sqlite.SqliteDatabase):
         if image:
             self._connection.deserialize(image)
         else:
-            sqlite._create(self._connection, EPOCH)
+            sqlite._create(self._connection)
+            self._connection.execute("UPDATE store SET epoch = ?", (EPOCH,))
 
     def image(self) -> bytes:
         """The database's bytes."""

@@ -105,7 +105,7 @@ class SecondClient:
         self.socket = socket.create_connection((host, int(port)), timeout=30)
         self.frames = self.socket.makefile("rb")
         self.rekey, self.last = rekey, 0
-        self.compressed = False
+        self.compressed, self.site = False, None
         self._shake_hands()
 
     def _exactly(self, count):
@@ -226,14 +226,16 @@ class SecondClient:
         return self.expect(PONG, self.send(PING, payload)) == payload
 
     def run(self, step, run, holder, audience=""):
-        """What a RUN is answered: the state, the batches by scope, the audiences."""
+        """What a RUN is answered: the state, the batches by scope, the audiences; what it says of the site is kept."""
         body = bytes((1, step)) + run + holder + (encode_text(audience) if audience else b"")
         reader = Reader(self.expect(RUN_OK, self.send(RUN, body)))
         form, state = reader.take(2)
+        if state & 128:
+            self.site = reader.number(8), reader.take(32)
         batches = [(reader.take(16), reader.text()) for _ in range(reader.number(2))]
         audiences = [reader.text() for _ in range(reader.number(2))]
         reader.finish()
-        return form, ("", "yours", "busy", "done")[state], batches, audiences
+        return form, ("", "yours", "busy", "done")[state & 127], batches, audiences
 
     def follow(self, scope, copy, *, rows=4096):
         """Brings a copy (`new_copy`) up to the scope as it is, and returns the pages it took."""
@@ -362,8 +364,8 @@ def read_page(body, copy):
     if form != 1:
         raise ValueError("not a page of version 1")
     epoch = reader.take(16).hex()
-    since, snap, done, at = (reader.number(8) for _ in range(4))
-    mark = reader.take(8).hex()
+    since, snap, done, at, entry = (reader.number(8) for _ in range(5))
+    ledger = reader.take(32)
     version = reader.number(8)
     if flags & 1:
         copy["rows"].clear()
@@ -383,7 +385,8 @@ def read_page(body, copy):
         parts = [texts_of(columns, number, count, {}) for number in range(4)]
         copy["repositories"] = [tuple(text or "" for text in row) for row in zip(*parts, strict=True)]
     reader.finish()
-    copy["cursor"] = {"epoch": epoch, "since": since, "snap": snap, "done": done, "mark": mark, "at": at}
+    copy["cursor"] = {"epoch": epoch, "since": since, "snap": snap, "done": done, "mark": ledger[:8].hex(), "at": at}
+    copy["ledger"] = entry, ledger
     copy["repositories version"] = version
     return bool(flags & 2)
 

@@ -26,6 +26,7 @@ SHORT_ID = st.from_regex(r"[A-Za-z0-9]{1,4}", fullmatch=True)
 SCOPE = st.builds(Scope, SHORT_ID.map(CustomerId), SHORT_ID.map(MediaId))
 MARK = st.binary(min_size=8, max_size=8)
 CURSOR = st.builds(Cursor, EPOCH, NUMBER, NUMBER, NUMBER, MARK, NUMBER)
+REST = st.binary(min_size=24, max_size=24)
 COLUMNS = ("volume", *FIELD_NAMES)
 PLACES = ("repository", "current_repository", "confirmed_repository", "home_repository")
 PLACE = st.sampled_from(["LIBR", "OFFS", ""])
@@ -65,15 +66,18 @@ def page(draw, rows=ANY_ROWS):
     kept = draw(st.sets(st.sampled_from([row[0] for row in rows]))) if rows else set()
     rows = [(name, "" if name in kept else text, *others) for name, text, *others in rows]
     named = {row[0] for row in rows}
+    cursor = draw(CURSOR)
     return Page(
         reset=reset,
         more=draw(st.booleans()),
-        cursor=draw(CURSOR),
+        cursor=cursor,
         tombstones=tuple(one for one in draw(st.lists(TEXT, max_size=5, unique=True)) if one not in named),
         rows=tuple(rows),
         repositories_version=draw(NUMBER),
         repositories=draw(TABLE if reset else st.none() | TABLE),
         texts_kept=tuple(row[0] for row in rows if row[0] in kept),
+        entry=draw(NUMBER),
+        ledger=cursor.mark + draw(REST),
     )
 
 
@@ -138,7 +142,10 @@ LEASE = st.builds(
     st.sampled_from(runs.STATES),
     st.lists(st.tuples(SCOPE, EPOCH), max_size=4).map(tuple),
     st.lists(TEXT, max_size=3).map(tuple),
+    st.just(0),
+    st.just(b""),
 )
+LEASE |= st.builds(lambda lease, entry, ledger: lease._replace(entry=entry, ledger=ledger), LEASE, NUMBER, ID32)
 FIGURES = st.builds(figures.ScopeFigures, SCOPE, TEXT, NUMBER, NUMBER, NUMBER)
 COUNTS = st.lists(st.tuples(TEXT, NUMBER), max_size=4).map(tuple)
 
@@ -259,6 +266,7 @@ def test_any_bytes_are_a_body_or_refused(codec, body):
 
 SOME_SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
 SOME_CURSOR = Cursor(bytes(16), 7, 0, 7, bytes(8), 7)
+SOME_PAGE = Page(False, False, SOME_CURSOR, (), (), 1, None, ledger=bytes(32))  # noqa: FBT003 - no, and no
 MOVE = Operation(Change.UPDATE, "A00001", ("repository",), ("OFFS",), 0, 1, 1)
 BATCH = Batch(
     bytes(16),
@@ -288,6 +296,7 @@ def test_a_page_has_at_most_8192_rows_and_tombstones():
         rows=rows(limits.PAGE_ROWS - 1),
         repositories_version=1,
         repositories=None,
+        ledger=bytes(32),
     )
     assert pages.decode_page(pages.encode_page(most)) == most
     with pytest.raises(LocalProtocolError):
@@ -300,7 +309,14 @@ def test_a_page_has_at_most_8192_rows_and_tombstones():
 
 def test_a_page_that_resets_has_the_repositories():
     page = Page(
-        reset=True, more=False, cursor=SOME_CURSOR, tombstones=(), rows=(), repositories_version=1, repositories=None
+        reset=True,
+        more=False,
+        cursor=SOME_CURSOR,
+        tombstones=(),
+        rows=(),
+        repositories_version=1,
+        repositories=None,
+        ledger=bytes(32),
     )
     with pytest.raises(LocalProtocolError):
         pages.encode_page(page)
@@ -321,6 +337,7 @@ def test_a_row_has_a_value_for_each_field():
                 rows=(("A1", "x"),),
                 repositories_version=1,
                 repositories=None,
+                ledger=bytes(32),
             )
         )
 
@@ -432,6 +449,7 @@ def test_an_outcome_and_a_page_that_cannot_travel_are_refused_here():
         rows=(),
         repositories_version=1,
         repositories=repositories,
+        ledger=bytes(32),
     )
     with pytest.raises(LocalProtocolError):
         pages.encode_page(page)
@@ -560,7 +578,11 @@ def test_a_lone_surrogate_does_not_leave():
         (runs.encode_lease, runs.RunLease("yours", (), ("a",) * (limits.AUDIENCES + 1))),
         (figures.encode_scopes, figures.ScopeList(b"", ())),
         (figures.encode_stats, figures.ScopeStats(1, 1, 1, (("LIBR", 1),) * (limits.REPOSITORIES + 1), ())),
-        (pages.encode_page, Page(False, False, SOME_CURSOR, (), (), 1, None, ("A1",))),  # noqa: FBT003 - no, and no
+        (runs.encode_lease, runs.RunLease("yours", entry=1)),
+        (runs.encode_lease, runs.RunLease("yours", entry=1, ledger=bytes(31))),
+        (pages.encode_page, SOME_PAGE._replace(texts_kept=("A1",))),
+        (pages.encode_page, SOME_PAGE._replace(ledger=b"")),
+        (pages.encode_page, SOME_PAGE._replace(ledger=b"x" * 32)),
     ],
 )
 def test_what_breaks_a_rule_is_not_encoded(encode, value):

@@ -41,6 +41,8 @@ PAGE = Page(
     rows=(ROW,),
     repositories_version=2,
     repositories=(Repository(RepositoryId("OFFS")),),
+    entry=2,
+    ledger=b"n" * 32,
 )
 MOVE = Operation(Change.UPDATE, "A00001", ("repository",), ("OFFS",), 0, 1, 2)
 BATCH = Batch(
@@ -73,7 +75,7 @@ def test_a_whole_conversation(pair, suite, compress):
     end.server.receive_eof()
 
 
-LEASE = RunLease("yours", ((SCOPE, b"b" * 16),), ("operator",))
+LEASE = RunLease("yours", ((SCOPE, b"b" * 16),), ("operator",), 7, b"h" * 32)
 SCOPES = ScopeList(b"e" * 16, (ScopeFigures(SCOPE, "Tapes", 4, 1, 2),))
 STATS = ScopeStats(1795428900, 1, 17, (("OFFS", 1),), (("M", 1),))
 EARLIER = Earlier(12, 2)

@@ -23,7 +23,8 @@ SCOPE = Scope(CustomerId("US01"), MediaId("LTO"))
 RUN = RunId(bytes((i * 167 + 13) % 256 for i in range(32)))
 PLAN = bytes((i * 89 + 7) % 256 for i in range(32))
 EPOCH = bytes((i * 61 + 5) % 256 for i in range(16))
-MARK = bytes((i * 41 + 9) % 256 for i in range(8))
+LEDGER = bytes((i * 41 + 9) % 256 for i in range(32))
+MARK = LEDGER[:8]
 SOURCES = (("<20261123101500.4711.nightly@backup1.example.com>", "tape-report.csv"),)
 
 
@@ -68,7 +69,8 @@ def tell(end, step):
 def lease(end):
     """Answers the RUN asked last."""
     asked = [event for event in end.asked if isinstance(event, RunAsked)][-1]
-    data = end.server.send_lease(asked.request, RunLease("done" if asked.word.step is RunStep.END else "yours"))
+    answers = {RunStep.BEGIN: RunLease("yours", entry=99, ledger=PLAN), RunStep.END: RunLease("done")}
+    data = end.server.send_lease(asked.request, answers.get(asked.word.step, RunLease("yours")))
     end.client.receive_data(data)
     end.down += len(data)
 
@@ -91,6 +93,8 @@ def run(pair, operations):
             rows=(),
             repositories_version=5,
             repositories=None,
+            entry=98,
+            ledger=LEDGER,
         ),
     )
     end.client.receive_data(page)
@@ -113,7 +117,7 @@ def run(pair, operations):
 def test_a_run_that_changes_nothing_costs_at_most_2600_bytes_both_ways(pair, compress):
     end, _ = run(lambda: pair(compress=compress), ())
     assert end.up + end.down <= 2600
-    assert end.up + end.down <= 2552  # as it is
+    assert end.up + end.down <= 2592  # as it is
 
 
 @pytest.mark.parametrize("compress", [("deflate",), ("zstd", "deflate")])
@@ -139,9 +143,9 @@ def test_moves_of_whole_boxes_are_cheaper_still(pair):
 
 # Bytes of 10,000 volumes in pages of 4,096 rows: encoded, and as they travel by deflate and by zstd.
 SNAPSHOTS = {
-    "templated": (559783, 110902, 111670),
-    "structured": (687875, 241498, 225114),
-    "noisy": (971032, 432272, 403600),
+    "templated": (559879, 110902, 111670),
+    "structured": (687971, 241498, 225114),
+    "noisy": (971128, 432272, 403600),
 }
 LIMITS = {"templated": 0.45, "structured": 0.65, "noisy": 0.82}  # of fixed rows under gzip -9
 METHODS = {"deflate": ("deflate",), "zstd": ("zstd", "deflate")}
@@ -161,6 +165,8 @@ def snapshot(rows, size=4096):
             rows=tuple(rows[start:end]),
             repositories_version=5,
             repositories=() if start == 0 else None,
+            entry=98,
+            ledger=LEDGER,
         )
 
 

@@ -55,6 +55,8 @@ PAGE = Page(
         Repository(RepositoryId("LIBR"), "Library", "Library"),
         Repository(RepositoryId("OFFS"), "", "Vault", offsite=True),
     ),
+    entry=8,
+    ledger=bytes(range(32)),
 )
 MOVES = tuple(Operation(Change.UPDATE, f"A0000{n}", ("repository",), ("OFFS",), 0, n + 1, n + 2) for n in range(3))
 BATCH = Batch(
@@ -77,7 +79,7 @@ OUTCOME = Outcome(
     entry=9,
     ledger=bytes(range(32)),
 )
-LEASE = RunLease("yours", ((SCOPE, bytes(range(16, 32))),), ("operator",))
+LEASE = RunLease("yours", ((SCOPE, bytes(range(16, 32))),), ("operator",), 7, bytes(range(32, 64)))
 # Every encoding of a column is in the first one or in this one: serial, dictionary, dates, relative, derived, null.
 DELTA = Page(
     reset=False,
@@ -108,6 +110,8 @@ DELTA = Page(
     repositories_version=1,
     repositories=None,
     texts_kept=tuple(f"A{number:05}L8" for number in range(11, 40, 2)),
+    entry=9,
+    ledger=bytes(range(8, 40)),
 )
 SCOPES = ScopeList(EPOCH, (ScopeFigures(SCOPE, "Tapes", 45, 30, 1),))
 STATS = ScopeStats(1795428900, 30, 2345, (("LIBR", 10), ("OFFS", 20)), (("M", 30),))
