@@ -124,6 +124,7 @@ class Connection:
                         if self._session.logged_in:
                             break
             except _WrongLogin:
+                self._shared.admission.refused(drop)
                 await self._refuse_login()
             async for event in events:
                 await self._serve(event)
