@@ -270,9 +270,12 @@ class Connection:
     async def _send(self, data: bytes) -> None:
         self._write(data)
         assert self._streams is not None
+        writer = self._streams.writer
+        if not (writer.transport.get_write_buffer_size() or writer.is_closing()):
+            return  # it was taken at once, as most of what is sent
         try:
             async with asyncio.timeout(self._shared.limits.stall):
-                await self._streams.writer.drain()
+                await writer.drain()
         except TimeoutError:
             raise _Ended("stalled") from None
 
