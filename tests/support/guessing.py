@@ -1,8 +1,8 @@
 """A flood of wrong passwords: who guesses sends any proof, so a guess costs next to nothing, and waits for no refusal.
 
 From many addresses, each guess from one of its own, every one is challenged and proved. From one address four of a name
-are under way at once and the others wait: a guess that was not challenged when the oldest is to be proved is given up,
-and its socket with it, so that as many come as can be made.
+are under way at once, and the others wait until they are dropped for those that come behind them; the last ones are
+given up.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ONE = "127.0.0.2"
 
 
 class Flood(NamedTuple):
-    """Who guesses what: the key they have, whose password, from where, and whether each waits for its challenge."""
+    """Who guesses what: the key they have, whose password, from where, and whether the last ones wait, too."""
 
     address: str
     key: ClientKey
@@ -92,7 +92,8 @@ def _guess(flood: Flood, sources: Iterator[str]) -> Iterator[bool]:
             connection.sendall(session.start())
         waiting.append((session, connection))
         if len(waiting) == most:
-            yield _prove(*waiting.popleft(), patient=flood.patient)
+            # Challenged, or dropped: more came behind it than there are places.
+            yield _prove(*waiting.popleft(), patient=True)
     while waiting:
         yield _prove(*waiting.popleft(), patient=flood.patient)
 
