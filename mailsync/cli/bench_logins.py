@@ -1,4 +1,4 @@
-"""`server bench`, the connections: logins beside TLS 1.3 with asyncio, failing ones, a flood of them, round trips.
+"""`server bench`, the connections: logins beside TLS 1.3 with asyncio, one beside a flood of wrong ones, round trips.
 
 Both servers are processes of their own, both are asked by the same threads of this one, in turn, so that whatever the
 machine is, the ratio means something. A login here is TCP, handshake, login and one request answered; of TLS it is TCP,
@@ -122,15 +122,6 @@ def _move_store(site: Path, url: str) -> None:
     with open_url(f"sqlite:{site}/state/server.db") as old, open_url(url) as new:
         old.copy_to(new, os.urandom(16), told=lambda _, __: None)
     config.write_text(config.read_text().replace("sqlite:state/server.db", json.dumps(url)))
-
-
-def revoked(client: Client) -> Client:
-    """A client whose token is worth nothing any more."""
-    path = client.site / "keys" / "revoked.token"
-    place = ("--config", str(client.site / "mailsync.yaml"))
-    for words in (("add", "revoked", "--out", str(path)), ("revoke", "revoked")):
-        subprocess.run([*_PROGRAM, "server", "token", *words, *place], check=True, capture_output=True)  # noqa: S603 - our own
-    return client._replace(token=read_token(path))
 
 
 @contextmanager

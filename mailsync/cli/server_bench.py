@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mailsync.cli.bench_logins import Bounds, Client
+    from mailsync.cli.bench_refusals import Refusals, Told
 
 HELP = """\
-Measures logins, failing logins, a right one beside a flood of wrong ones, round trips, a snapshot, and a batch, on a
+Measures logins, a right one beside a flood of wrong ones, round trips, refusals, a snapshot, and a batch, on a
 temporary server with volumes of its own. Takes about a minute. With --store it is measured there, where there must not
 be a store yet: a file that does not exist, or a PostgreSQL database of its own. All of it is deleted afterwards.
 
@@ -62,20 +64,22 @@ def run(arguments: Namespace) -> int:
     """Measures and prints, each figure when it is known."""
     from mailsync.server.stores import borrowed, sqlite_path
 
-    shown: list[Figure] = []
+    shown: list[Figure | Refusals] = []
     with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
         url = arguments.store or f"sqlite:{name}/measured.db"
         path = sqlite_path(url)
         if path is not None:
             url = f"sqlite:{path.absolute()}"  # the temporary site is in another folder
-        for measure in (_connections, _rows):
+        for measure in (_connections, _refusals, _rows):
             with borrowed(url):
                 for figure in measure(Path(name), url, arguments):
                     shown.append(figure)
                     if not arguments.json:
-                        print(_told(figure), flush=True)
+                        print(_told(figure) if isinstance(figure, Figure) else _spread(figure), flush=True)
     if arguments.json:
-        print(json.dumps({"figures": [{**one._asdict(), "ratio": one.ratio} for one in shown]}, indent=2))
+        figures = [{**one._asdict(), "ratio": one.ratio} for one in shown if isinstance(one, Figure)]
+        refusals = [_as_dict(one) for one in shown if not isinstance(one, Figure)]
+        print(json.dumps({"figures": figures, "refusals": refusals}, indent=2))
     return 0
 
 
@@ -88,25 +92,12 @@ def _connections(folder: Path, url: str, arguments: Namespace) -> Iterator[Figur
         with logins.running_tls(folder) as log_in:
             found, floor = logins.rates_in_turn([client.log_in, log_in], bounds)
         yield Figure("logins", found, "/s", "TLS 1.3 with asyncio", floor)
-        yield from _failing(client, arguments.logins // 10 or 1)
         yield from _flood(client, logins.Bounds(arguments.wrong, arguments.seconds * 2))
         first, next_one = logins.round_trips(client, SCOPE)
         yield Figure("round trips to the first page", first, "")
         yield Figure("round trips of each request after it", next_one, "")
         run = first + _FURTHER * next_one
         yield Figure(f"a run over a link of {_FAR_MS} ms for a round trip", run * _FAR_MS, "ms")
-
-
-def _failing(client: Client, times: int) -> Iterator[Figure]:
-    """Who listens to the time of a refusal must not learn which kind it is."""
-    from mailsync.cli.bench_logins import medians_in_turn, revoked
-
-    wrong = client._replace(token=client.token._replace(secret=bytes(32)))
-    unknown = client._replace(token=client.token._replace(user="nobody"))
-    acts = [one.try_in_vain for one in (wrong, unknown, revoked(client))]
-    floor, *others = (seconds * 1000 for seconds in medians_in_turn(acts, times))
-    for name, found in zip(("an unknown user", "a revoked token"), others, strict=True):
-        yield Figure(f"refusing {name}", found, "ms", "a wrong token", floor)
 
 
 def _flood(client: Client, bounds: Bounds) -> Iterator[Figure]:
@@ -116,6 +107,17 @@ def _flood(client: Client, bounds: Bounds) -> Iterator[Figure]:
     flood, seconds, times = beside_flood(client, bounds)
     yield Figure(f"{flood.times} wrong logins", flood.per_second, "/s")
     yield Figure(f"a right one beside them, {times} times", seconds * 1000, "ms", "alone", alone * 1000)
+
+
+def _refusals(_: Path, url: str, arguments: Namespace) -> Iterator[Refusals]:
+    """Who listens to the time of a refusal must not learn which kind it is."""
+    from mailsync.cli.bench_refusals import refusals
+    from mailsync.server.stores import open_url, sqlite_path
+
+    # What other programs do to the machine is not in a thread's own time, but neither is what another process looks up.
+    clock = time.perf_counter_ns if sqlite_path(url) is None else time.thread_time_ns
+    with open_url(url) as store:
+        yield from refusals(store, max(arguments.logins, 2), arguments.seconds, clock)
 
 
 def _rows(_: Path, url: str, arguments: Namespace) -> Iterator[Figure]:
@@ -139,6 +141,28 @@ def _told(figure: Figure) -> str:
     if figure.ratio is None:
         return said.rstrip()
     return f"{said}  {figure.beside}: {figure.other:,.1f} {figure.unit}, ratio {figure.ratio:.2f}"
+
+
+def _spread(one: Refusals) -> str:
+    """A kind's line; the first of a group has its columns above it."""
+    spread = "".join(f"{value:8.1f}" for value in one.microseconds)
+    if one.challenge is None or one.refusal is None:
+        head = f"{'refusing, in us of the server itself':44}{'min':>8}{'25 %':>8}{'median':>8}{'75 %':>8}{'95 %':>8}"
+        return f"{head}  slower: its challenge, its refusal\n{one.name:44}{spread}"
+    return f"{one.name:44}{spread}  {_share(one.challenge)}, {_share(one.refusal)}"
+
+
+def _share(told: Told) -> str:
+    return f"{told.slower:.3f} (0.5 +- {told.chance:.3f})"
+
+
+def _as_dict(one: Refusals) -> dict[str, object]:
+    told = {"challenge": one.challenge, "refusal": one.refusal}
+    return {
+        **one._asdict(),
+        "microseconds": one.microseconds._asdict(),
+        **{name: found and found._asdict() for name, found in told.items()},
+    }
 
 
 def _count(text: str) -> int:

@@ -189,12 +189,10 @@ class Administration(Protocol):
         """What proves the user's token or password, None for an unknown or revoked one; its `kdf` tells which."""
         ...
 
-    def login(self, name: str) -> Login | None:
-        """The live user of a name or an e-mail address, None when there is none."""
-        ...
-
-    def profiles(self) -> tuple[Kdf, ...]:
-        """How each live password is protected: users that do not exist are made to look like one of these."""
+    def login(self, name: str) -> tuple[Login | None, tuple[Kdf, ...]]:
+        """The live user of a name or an e-mail address, None when there is none, and how each live password is
+        protected: users that do not exist are made to look like one of these.
+        """
         ...
 
     def tokens(self) -> tuple[TokenUser, ...]:

@@ -1,11 +1,12 @@
 """Who may come in: the caps on connections, and the memory that drops a replayed handshake (server.md, Limits).
 
 connections open                 500   the next one is refused
-not yet logged in                 64   the oldest of them is dropped for the next one
+not yet logged in                 64   one of them is dropped for the next one
 not yet logged in, one address     8   the next one waits, within its own ten seconds, until one of them is done
 client ephemerals remembered  65,536   a repeated one is dropped without a word
 
-A flood of half-open connections so costs the flood its oldest ones and nobody else more than a wait. Only the
+Dropped is who was refused and is not told yet, else the oldest of the address that has most of them: a flood of
+half-open connections, or of wrong logins, costs the flood its places and nobody else more than a wait. Only the
 ephemerals of clients that proved their key are remembered: nobody else can wash the memory out.
 """
 
@@ -19,6 +20,7 @@ from ipaddress import IPv6Network
 from typing import NamedTuple
 
 Drop = Callable[[], object]  # ends a connection at once; it is also its name here
+_REFUSED = "refused"  # in the place of a network
 
 
 class Limits(NamedTuple):
@@ -49,24 +51,30 @@ class Admission:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open = 0
-        self._newcomers: OrderedDict[Drop, None] = OrderedDict()
+        self._newcomers: dict[Drop, str] = {}  # the oldest first, and the network of each
         self._dropped: set[Drop] = set()  # on their way out: their places are others' already
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._waiting: Counter[str] = Counter()
         self._ephemerals: OrderedDict[bytes, None] = OrderedDict()
 
-    def enter(self, drop: Drop) -> bool:
-        """Takes a connection in, False when there are too many; may call the `drop` of the oldest newcomer."""
+    def enter(self, drop: Drop, network: str) -> bool:
+        """Takes a connection in, False when there are too many; may call the `drop` of another newcomer."""
         if self._open >= self._limits.connections:
             return False
         self._open += 1
         if len(self._newcomers) >= self._limits.newcomers:
-            oldest, _ = self._newcomers.popitem(last=False)
+            dropped = self._next_to_drop()
+            del self._newcomers[dropped]
             self._open -= 1
-            self._dropped.add(oldest)
-            oldest()
-        self._newcomers[drop] = None
+            self._dropped.add(dropped)
+            dropped()
+        self._newcomers[drop] = network
         return True
+
+    def refused(self, drop: Drop) -> None:
+        """Notes that a newcomer's login failed: it keeps its place only while nobody else needs one."""
+        if drop in self._newcomers:
+            self._newcomers[drop] = _REFUSED
 
     def leave(self, drop: Drop) -> None:
         """Lets a connection that entered go."""
@@ -89,6 +97,15 @@ class Admission:
             self._waiting[network] -= 1
             if not self._waiting[network]:
                 del self._waiting[network], self._turns[network]
+
+    def _next_to_drop(self) -> Drop:
+        crowds = Counter(self._newcomers.values())
+
+        def weight(drop: Drop) -> tuple[bool, int]:
+            network = self._newcomers[drop]
+            return network == _REFUSED, crowds[network]
+
+        return max(self._newcomers, key=weight)  # the oldest of equals
 
     def is_repeated(self, ephemeral: bytes) -> bool:
         """True when a client that proved its key used the ephemeral before."""

@@ -125,6 +125,7 @@ class Connection:
                         if self._session.logged_in:
                             break
             except _WrongLogin:
+                self._shared.admission.refused(drop)
                 await self._refuse_login()
             async for event in events:
                 await self._serve(event)
@@ -274,9 +275,12 @@ class Connection:
     async def _send(self, data: bytes) -> None:
         self._write(data)
         assert self._streams is not None
+        writer = self._streams.writer
+        if not (writer.transport.get_write_buffer_size() or writer.is_closing()):
+            return  # it was taken at once, as most of what is sent
         try:
             async with asyncio.timeout(self._shared.limits.stall):
-                await self._streams.writer.drain()
+                await writer.drain()
         except TimeoutError:
             raise _Ended("stalled") from None
 

@@ -21,7 +21,7 @@ from typing import TypeVar
 from mailsync.core.errors import MailsyncError
 from mailsync.server import metrics
 from mailsync.server.account import Peer
-from mailsync.server.admission import Admission, Limits
+from mailsync.server.admission import Admission, Limits, network_of
 from mailsync.server.connection import Connection
 from mailsync.server.log import Log
 from mailsync.server.outside import Outside, open_streams
@@ -147,7 +147,7 @@ class Listener:
         task = asyncio.current_task()
         assert task is not None
         with client:
-            if not self._admission.enter(task.cancel):
+            if not self._admission.enter(task.cancel, network_of(peer.address)):
                 self._refuse(client)
                 return
             try:

@@ -25,6 +25,7 @@ from mailsync.core.errors import TemporaryError
 from mailsync.core.model import Scope
 from mailsync.core.outcome import Outcome
 from mailsync.server.access import Principal
+from mailsync.server.administration import Login
 from mailsync.server.pages import PageCache, Step
 from mailsync.server.store import BUSY, DONE, YOURS, RequestError, Store
 from mailsync.wire import limits
@@ -63,6 +64,7 @@ class Offer(NamedTuple):
 
 
 NOBODY = Offer(None, (), "", None, 0)
+_STRANGER = Login("", Verifier(b"", b"", b""), 0, 0)  # looked at in the place of somebody who is not there
 
 
 def next_page(store: Store, pages: PageCache, principal: Principal, sync: Sync, method: Method) -> Step | Unable:
@@ -154,11 +156,17 @@ def find_login(store: Store, name: str, users: tuple[str, ...], now: int) -> Off
 
     `users` are those that the connection's key is for, empty: any. `now` is in Unix seconds.
     """
-    found, mix = store.login(name), store.profiles()
-    if found is None or (users and found.user not in users):
-        return Offer(None, mix, "", None, 0)
-    overdue = found.verifier.kdf.prehash == MD5 and 0 < found.upgrade_by <= now
-    return Offer(found.verifier, mix, found.user, _OVERDUE if overdue else None, found.created)
+    found, mix = store.login(name)
+    login = found or _STRANGER
+    welcome = found is not None and (not users or login.user in users)
+    overdue = login.verifier.kdf.prehash == MD5 and 0 < login.upgrade_by <= now
+    return Offer(
+        login.verifier if welcome else None,
+        mix,
+        login.user if welcome else "",
+        _OVERDUE if welcome and overdue else None,
+        login.created if welcome else 0,
+    )
 
 
 def set_verifier(store: Store, principal: Principal, verifier: Verifier, instead_of: bytes, now: int) -> Unable | None:

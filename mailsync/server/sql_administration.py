@@ -139,13 +139,13 @@ class SqlAdministration:
         """As administration.Administration.verifier."""
         return self._database.read(lambda connection: sql_users.find_verifier(connection, user))
 
-    def login(self, name: str) -> Login | None:
+    def login(self, name: str) -> tuple[Login | None, tuple[Kdf, ...]]:
         """As administration.Administration.login."""
-        return self._database.read(lambda connection: sql_users.find_login(connection, name))
 
-    def profiles(self) -> tuple[Kdf, ...]:
-        """As administration.Administration.profiles."""
-        return self._database.read(sql_users.find_profiles)
+        def read(connection: Connection) -> tuple[Login | None, tuple[Kdf, ...]]:
+            return sql_users.find_login(connection, name), sql_users.find_profiles(connection)
+
+        return self._database.read(read)
 
     def tokens(self) -> tuple[TokenUser, ...]:
         """As administration.Administration.tokens."""

@@ -6,6 +6,8 @@ password, nor the other way round. A revoked user keeps groups and grants, for t
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+
 from mailsync.core.model import USER
 from mailsync.server.administration import LONGEST_CUSTOMER_DESCRIPTION, Group, Login, TokenUser, User, kind_of
 from mailsync.server.database import Connection
@@ -14,12 +16,14 @@ from mailsync.wire.errors import Code
 from mailsync.wire.passwords import MD5, OF_TOKENS, TOKEN, Kdf, format_kdf, parse_kdf
 from mailsync.wire.scram import EMAIL, Verifier
 
-# No user's name has an @, so at most one row fits.
-_LOGIN = """
-    SELECT id, salt, stored_key, server_key, kdf, upgrade_by, created FROM users
-    WHERE (id = ? OR (email = ? AND email <> '')) AND revoked = 0
+# The user of a name, else the next one, else the last: a row is found for anybody, so no time tells who is there.
+_NEAREST = """
+    SELECT m.id, m.{by}, m.salt, m.stored_key, m.server_key, m.kdf, m.upgrade_by, m.created, m.revoked
+    FROM (SELECT max({by}) AS last FROM users WHERE {by} <> '') AS ends JOIN users AS m ON m.{by} <> '' AND m.{by} =
+        (SELECT min({by}) FROM users WHERE {by} <> '' AND {by} >= CASE WHEN ? < ends.last THEN ? ELSE ends.last END)
 """
-_NOBODY = ("", b"", b"", b"", None, 0, 0)
+_BY_NAME, _BY_EMAIL = _NEAREST.format(by="id"), _NEAREST.format(by="email")
+_NOBODY = ("", None, b"", b"", b"", None, 0, 0, 0)
 _TOKENS_KDF = format_kdf(OF_TOKENS)
 _USER_HINT = "who is there: mailsync server user list"
 _GROUP_HINT = "what is there: mailsync server group list"
@@ -27,11 +31,12 @@ _GROUP_HINT = "what is there: mailsync server group list"
 
 def find_login(connection: Connection, name: str) -> Login | None:
     """The live user of a name or an e-mail address, None when there is none."""
-    row = connection.execute(_LOGIN, (name, name)).fetchone()
+    # No user's name has an @, and every address has one.
+    row = connection.execute(_BY_EMAIL if "@" in name else _BY_NAME, (name, name)).fetchone()
+    user, known_as, salt, stored_key, server_key, kdf, upgrade_by, created, revoked = row or _NOBODY
     # Whoever is not there costs what somebody costs who is.
-    user, salt, stored_key, server_key, kdf, upgrade_by, created = row or _NOBODY
     login = Login(user, Verifier(salt, stored_key, server_key, parse_kdf(kdf or _TOKENS_KDF)), upgrade_by, created)
-    return login if row else None
+    return login if known_as == name and not revoked else None
 
 
 def find_verifier(connection: Connection, user: str) -> Verifier | None:
@@ -42,8 +47,8 @@ def find_verifier(connection: Connection, user: str) -> Verifier | None:
 
 def find_profiles(connection: Connection) -> tuple[Kdf, ...]:
     """How each live password is protected."""
-    rows = connection.execute("SELECT kdf FROM users WHERE revoked = 0 AND kdf IS NOT NULL ORDER BY kdf")
-    return tuple(parse_kdf(row[0]) for row in rows)
+    query = "SELECT kdf, count(*) FROM users WHERE revoked = 0 AND kdf IS NOT NULL GROUP BY kdf ORDER BY kdf"
+    return tuple(chain.from_iterable(repeat(parse_kdf(kdf), count) for kdf, count in connection.execute(query)))
 
 
 def find_tokens(connection: Connection) -> tuple[TokenUser, ...]:

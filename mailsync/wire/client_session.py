@@ -95,10 +95,7 @@ class ClientSession(End[ClientEvent]):
         """AUTH, with the proof that this end knows the token; after Connected."""
         if self._token is None or self._challenge is None:
             raise LocalProtocolError("there is no login to prove")
-        if isinstance(self._token, Token):
-            self._salted = scram.salted_token(self._token.secret, self._challenge.salt)
-        else:
-            self._salted = salted_password(self._token.text, self._challenge.salt, self._kdf)
+        self._salted = self._salt(self._token, self._challenge.salt)
         self._proof = scram.client_final(self._salted, self._exchange, self._challenge.nonce, self._binding)
         return self._send(Kind.AUTH, 0, messages.encode_auth(messages.Auth(self._proof)))
 
@@ -153,6 +150,12 @@ class ClientSession(End[ClientEvent]):
     def send_ping(self, payload: bytes = b"") -> tuple[int, bytes]:
         """A PING of at most 8 bytes and its request number."""
         return self._ask(Kind.PING, payload[: limits.PING_BYTES], Request(Kind.PONG))
+
+    def _salt(self, token: Token | Password, salt: bytes) -> bytes:
+        """SaltedPassword."""
+        if isinstance(token, Token):
+            return scram.salted_token(token.secret, salt)
+        return salted_password(token.text, salt, self._kdf)
 
     def _ask(self, kind: Kind, body: bytes, request: Request) -> tuple[int, bytes]:
         if len(self._requests) >= limits.OUTSTANDING:

@@ -54,8 +54,8 @@ def pack(method: Method, body: bytes) -> Packed:
 
 def compress(method: Method, body: bytes) -> tuple[Method, bytes]:
     """The body as it travels and how it was compressed: not at all when that makes nothing smaller."""
-    if method is Method.NONE:
-        return method, body
+    if method is Method.NONE or not body:
+        return Method.NONE, body
     packed = _zstd_compress(body) if method is Method.ZSTD else zlib.compress(body, 9)
     return (method, packed) if len(packed) < len(body) else (Method.NONE, body)
 

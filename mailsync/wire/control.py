@@ -16,13 +16,14 @@ from mailsync.wire import limits
 from mailsync.wire.errors import Code, LocalProtocolError, RemoteProtocolError
 
 T = TypeVar("T")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _LONE = re.compile("[\ud800-\udfff]")  # half a character, which JSON can write and UTF-8 cannot
 
 
 def encode_object(members: Mapping[str, object]) -> bytes:
     """The members as JSON in UTF-8. LocalProtocolError when one cannot travel."""
     try:
-        return json.dumps(members, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _ENCODER.encode(members).encode()
     except UnicodeEncodeError as error:
         raise LocalProtocolError("a lone surrogate cannot travel") from error
 
@@ -34,7 +35,7 @@ class Members:
         if len(body) > limits.CONTROL_BYTES:
             raise RemoteProtocolError(f"a control body may have {limits.CONTROL_BYTES} bytes", Code.TOO_LARGE)
         try:
-            found = json.loads(body.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+            found = _DECODER.decode(body.decode())
         except (ValueError, RecursionError) as error:
             raise RemoteProtocolError("body is not a JSON object of this protocol") from error
         if not isinstance(found, dict) or not _shallow(found):
@@ -119,6 +120,9 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constants(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
 
 
 def _shallow(value: object) -> bool:

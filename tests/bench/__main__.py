@@ -9,6 +9,7 @@
     python -m tests.bench --network       every fault at every byte of a short conversation: some minutes, nothing else
     python -m tests.bench --long-link     a mail over 200 ms each way beside its round trips, and nothing else
     python -m tests.bench --model 10000   so many random histories (tests/support/histories.py), and nothing else
+    python -m tests.bench --guesses 10000   so many wrong passwords beside right ones, four times, and nothing else
     python -m tests.bench --learn         what `definitions learn` finds in the catalogue's samples, and nothing else
 
 Floors: bare = the interpreter and nothing; import = the interpreter with mailparser, cryptography (AESGCM, X25519),
@@ -25,6 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+from bench_guesses import bench_guesses
 from bench_kills import kill_both, kill_loop
 from bench_learn import bench_learn
 from bench_model import bench_model
@@ -50,16 +52,10 @@ def main() -> None:
     parser.add_argument("--learn", action="store_true", help="the score of definitions learn only")
     parser.add_argument("--network", action="store_true", help="the bad network only")
     parser.add_argument("--long-link", action="store_true", help="the long link only")
+    parser.add_argument("--guesses", type=int, metavar="N", help="N wrong passwords of each kind only")
     parser.add_argument("--model", type=int, metavar="N", help="N random histories, and each broken rule, only")
     arguments = parser.parse_args()
-    if arguments.network or arguments.long_link:
-        (bad_network if arguments.network else long_link)()
-        return
-    if arguments.model:
-        bench_model(arguments.model)
-        return
-    if arguments.learn:
-        bench_learn()
+    if needs_no_program(arguments):
         return
     if arguments.kills_both:
         with tempfile.TemporaryDirectory(prefix="mailsync-bench-") as name:
@@ -83,6 +79,21 @@ def main() -> None:
                 extracts(folder, program, size)
         if arguments.kills:
             kill_loop(folder, program, arguments.kills)
+
+
+def needs_no_program(arguments: argparse.Namespace) -> bool:
+    """True when a part was asked for that needs no program, and is done."""
+    if arguments.network or arguments.long_link:
+        (bad_network if arguments.network else long_link)()
+    elif arguments.guesses:
+        bench_guesses(arguments.guesses)
+    elif arguments.model:
+        bench_model(arguments.model)
+    elif arguments.learn:
+        bench_learn()
+    else:
+        return False
+    return True
 
 
 def scale(folder: Path, program: str | None, largest: int) -> None:

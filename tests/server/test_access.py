@@ -194,7 +194,7 @@ class TestGrants:
 
         gone = []
         for _ in range(3):
-            now = guest._replace(created=library.login("guest").created)
+            now = guest._replace(created=library.login("guest")[0].created)
             for request in requests(now):
                 request()
             for request in (one for before in gone for one in requests(before)):
@@ -319,7 +319,7 @@ class TestUsers:
         library.revoke_user("ann", 2)
         library.add_user("ann", self.OF_ANN, 2, email="ann@example.com")
         refused(Code.FORBIDDEN, library.set_verifier, better, Principal("ann", "site", 2), 3, instead_of=old)
-        login = library.login("ann@example.com")
+        login, _ = library.login("ann@example.com")
         assert login.verifier == self.OF_ANN
         library.set_verifier(better, Principal("ann", "site", login.created), 3, instead_of=old)
         assert library.verifier("ann") == better

@@ -273,8 +273,8 @@ def test_a_newcomer_that_is_dropped_has_given_its_place_up_before_it_is_gone():
     dropped: list[int] = []
     admission = Admission(Limits(connections=3, newcomers=2))
     drops = [partial(dropped.append, number) for number in range(100)]
-    assert all(admission.enter(drop) for drop in drops)
+    assert all(admission.enter(drop, "192.0.2.7") for drop in drops)
     assert dropped == list(range(98))
     for drop in drops:
         admission.leave(drop)
-    assert all(admission.enter(drop) for drop in drops[:2])
+    assert all(admission.enter(drop, "192.0.2.7") for drop in drops[:2])

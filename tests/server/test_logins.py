@@ -10,6 +10,7 @@ from listening import KEY, RING, TOKEN
 from mailsync.core.cursor import Cursor
 from mailsync.core.errors import RefusedError
 from mailsync.server.access import GROUP_KIND, Access, Grant
+from mailsync.server.administration import Login
 from mailsync.server.store import RequestError
 from mailsync.wire.errors import Code
 from mailsync.wire.events import ErrorReceived, VerifierSet
@@ -38,11 +39,11 @@ def test_an_address_is_another_name_of_its_user(serve, library, scope):
         assert list(link.sync(scope, Cursor(), 0))
     served.stop()
     assert " user=ann " in served.log[-1]
-    assert library.login(ADDRESS) == library.login("ann")
+    assert library.login(ADDRESS) == library.login("ann") == (Login("ann", NEW, 0, 1), (NEW.kdf,))
     for nobody in ("", "an", "ann,b=c@example.net", "ANN,b=c@example.com"):
-        assert library.login(nobody) is None
+        assert library.login(nobody)[0] is None
     library.revoke_user("ann", 2)
-    assert library.login(ADDRESS) is None
+    assert library.login(ADDRESS) == (None, ())
 
 
 def test_a_digest_whose_day_is_over_is_refused_after_a_right_proof_and_only_then(serve, library):
@@ -56,7 +57,7 @@ def test_a_digest_whose_day_is_over_is_refused_after_a_right_proof_and_only_then
     library.set_password("ann", NEW)
     with served.link(token=ANN._replace(text="another")) as link:
         assert list(link.scopes())
-    assert library.login("ann").upgrade_by == 0
+    assert library.login("ann")[0].upgrade_by == 0
 
 
 def test_a_digest_is_enough_until_its_day_is_over(serve, library):

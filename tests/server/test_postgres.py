@@ -169,7 +169,7 @@ def test_of_two_servers_commands_that_let_the_same_user_in_at_once_one_is_refuse
         cluster.query("COMMIT")
         second.join()
         assert refused == [Code.INVALID]
-        assert store.login("filter").created == 3
+        assert store.login("filter")[0].created == 3
 
 
 def test_a_lost_connection_is_told_once_and_made_again(cluster, url):

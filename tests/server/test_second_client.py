@@ -57,7 +57,7 @@ def ann(library, connected):
     """Makes a user whose password is kept in one way, and connects to log her on."""
 
     def start(kdf, secret=PASSWORD, name="ann"):
-        if library.login("ann") is None:
+        if library.login("ann")[0] is None:
             text = md5_of(PASSWORD) if kdf.prehash == MD5 else PASSWORD
             kept = make_password_verifier(text, b"s" * 16, kdf)
             library.add_user("ann", kept, 1, email="ann,b=c@example.com", grants=(("*", Access.READ),))

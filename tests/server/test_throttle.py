@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from typing import NamedTuple
 
 import pytest
 from listening import KEY, PATIENCE, RING, SCOPE, TOKEN, ended
@@ -19,13 +20,15 @@ from mailsync.wire.end import RANDOM_BYTES
 from mailsync.wire.errors import Code
 from mailsync.wire.events import KeyAsked, LoginAsked, LoginProved
 from mailsync.wire.keys import Token
-from mailsync.wire.passwords import ARGON2ID, Kdf, Password
-from mailsync.wire.scram import make_password_verifier
+from mailsync.wire.passwords import ARGON2ID, MD5, Kdf, Password, md5_of
+from mailsync.wire.scram import make_password_verifier, make_verifier
 from mailsync.wire.server_session import ServerSession
 
 WHO = Who("site", "alice", "192.0.2.7")
 WRONG = Token("filter", b"x" * 32)
 CHEAP = Kdf(ARGON2ID, 2, 19_456, 1)
+DIGEST = CHEAP._replace(prehash=MD5)
+NOW = 100  # Unix seconds
 GUESSED = frozenset({"token"})  # as if tokens could be guessed
 
 
@@ -171,72 +174,121 @@ def test_a_handshake_repeated_many_times_never_counts_as_a_failure(serve):
         assert list(link.sync(SCOPE, Cursor(), 0))
 
 
-class Calls:
-    """Every function of ours, every HMAC and every SQL statement, in order, while it is in force."""
+class Counted:
+    """What is done while it is in force, in order: each line of ours, each HMAC, each SQL statement and its steps."""
 
     def __init__(self, store) -> None:
         self._database = store._database._connection
-        self.seen: list[str] = []
+        self.seen: list[object] = []
+        self.steps = 0  # of SQLite's machine
 
     def __enter__(self):
         self._database.set_trace_callback(lambda statement: self.seen.append(statement.partition("'")[0]))
+        self._database.set_progress_handler(self._step, 1)
         sys.setprofile(self._note)
+        sys.settrace(self._trace)
         return self
 
     def __exit__(self, *_):
+        sys.settrace(None)
         sys.setprofile(None)
+        self._database.set_progress_handler(None, 1)
         self._database.set_trace_callback(None)
 
-    def _note(self, frame, event, argument) -> None:
+    def _step(self) -> None:
+        self.steps += 1
+
+    def _note(self, _, event, argument) -> None:
         if event == "c_call" and "hmac" in argument.__name__:
             self.seen.append("HMAC")
-        elif event == "call" and "/mailsync/" in frame.f_code.co_filename:
-            self.seen.append(frame.f_code.co_qualname)
+
+    def _trace(self, frame, event, _):
+        if "/mailsync/" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            self.seen.append((frame.f_code.co_qualname, frame.f_lineno))
+        return self._trace
 
 
-def failing_login(store, token: Token | Password, users: tuple[str, ...] = ()) -> tuple[list[str], bytes]:
-    """What the server did between a client's hello and its refusal, and the length of what it said."""
+class Refused(NamedTuple):
+    """What a refusal took, and what was said."""
+
+    done: list[object]
+    steps: int
+    told: object
+
+
+def failing_login(store, token: Token | Password, users: tuple[str, ...] = ()) -> Refused:
+    """What the server did between a client's hello and its refusal, and what it said."""
     client = ClientSession(key=KEY, token=token, random=b"c" * RANDOM_BYTES)
     server = ServerSession(static=RING.static, random=b"s" * RANDOM_BYTES)
     hello = client.start()
-    with Calls(store) as calls:
-        answered = b""
+    with Counted(store) as counted:
         (event,) = server.receive_data(hello)
         assert isinstance(event, KeyAsked)
         server.accept_key(KEY.secret)
         (event,) = server.next_events()
         assert isinstance(event, LoginAsked)
-        found = service.find_login(store, event.user, users, 1)
+        found = service.find_login(store, event.user, users, NOW)
         answered = server.offer_login(found.verifier, found.mix, found.account, found.overdue)
     client.receive_data(answered)
     auth = client.send_auth()
-    with calls:
+    with counted:
         (event,) = server.receive_data(auth)
         assert isinstance(event, LoginProved)
         assert not event.accepted
         refusal = server.answer_login()
     (told,) = client.receive_data(refusal)
-    return calls.seen, told
+    return Refused(counted.seen, counted.steps, told)
+
+
+def all_alike(first: Refused, *others: Refused) -> None:
+    """Each did the same, line by line; SQLite took the same steps, but for one where a name is behind all others."""
+    for other in others:
+        assert other.done == first.done
+        assert other.told == first.told
+        assert abs(other.steps - first.steps) <= 1
+    assert sum("SELECT" in call for call in first.done) == 2
+    assert first.done.count("HMAC") > 4
+    assert first.steps > 50
 
 
 def test_an_unknown_user_a_wrong_and_a_revoked_token_cost_the_same_operations_and_get_the_same_words(library):
-    wrong = failing_login(library, WRONG)
-    unknown = failing_login(library, Token("nobody", TOKEN.secret))
-    library.revoke_token("filter", 2)
-    revoked = failing_login(library, TOKEN)
-    assert wrong == unknown == revoked
-    assert sum("SELECT" in call for call in wrong[0]) > 0
-    assert wrong[0].count("HMAC") > 4
+    library.add_token("ceased", make_verifier(TOKEN.secret, b"c" * 16), 1)
+    library.revoke_token("ceased", 2)
+    unknown = [failing_login(library, Token(name, TOKEN.secret)) for name in ("aaa", "charly", "zzz")]
+    revoked = failing_login(library, Token("ceased", TOKEN.secret))
+    all_alike(failing_login(library, WRONG), *unknown, revoked)
 
 
-def test_so_do_a_wrong_password_a_revoked_one_an_unknown_user_and_a_machine_that_has_none(library):
-    for name in ("alice", "carol"):
-        verifier = make_password_verifier("open sesame", b"a" * 16, CHEAP)
-        library.add_user(name, verifier, 1, email=f"{name}@example.com")
+PEOPLE = {"alice": CHEAP, "carol": CHEAP, "dora": DIGEST, "emil": DIGEST}  # how each password is protected
+
+
+@pytest.fixture
+def people(library):
+    """Alice, live; Carol, revoked; Dora and Emil, of an imported MD5, Emil's day being over; and a machine."""
+    for name, kdf in PEOPLE.items():
+        text = md5_of("open sesame") if kdf == DIGEST else "open sesame"
+        over = {"dora": NOW + 1, "emil": NOW}.get(name, 0)
+        verifier = make_password_verifier(text, b"a" * 16, kdf)
+        library.add_user(name, verifier, 1, email=f"{name}@example.com", upgrade_by=over)
     library.revoke_user("carol", 2)
-    wrong = failing_login(library, Password("alice", "wrong"))
-    nobody = ("carol", "nobody", "filter", "carol@example.com", "nobody@example.com")
-    others = [failing_login(library, Password(name, "open sesame")) for name in nobody]
-    others.append(failing_login(library, Password("alice@example.com", "wrong")))
-    others.append(failing_login(library, Password("alice", "open sesame"), users=("carol",)))
-    assert [wrong] * len(others) == others
+    return library
+
+
+@pytest.mark.parametrize("at", ["", "@example.com"])
+def test_so_do_a_wrong_password_of_anybody_a_revoked_one_an_unknown_user_and_a_wrong_digest(people, at):
+    wrong = [failing_login(people, Password(name + at, "wrong")) for name in ("alice", "dora", "emil")]
+    digests = [failing_login(people, Password(name + at, md5_of("wrong"))) for name in ("dora", "emil")]
+    nobody = [failing_login(people, Password(name + at, "open sesame")) for name in ("carol", "nobody", "a", "zzz")]
+    foreign = failing_login(people, Password(f"alice{at}", "open sesame"), users=("dora",))
+    all_alike(*wrong, *digests, *nobody, foreign)
+
+
+def test_so_does_a_password_given_for_a_machine_or_a_token_for_a_person(people):
+    all_alike(failing_login(people, Password("alice", "wrong")), failing_login(people, Password("filter", "wrong")))
+    all_alike(failing_login(people, WRONG), failing_login(people, Token("alice", TOKEN.secret)))
+
+
+def test_without_anybody_to_log_on_the_same_is_done(store):
+    all_alike(*(failing_login(store, Password(name, "wrong")) for name in ("alice", "nobody")))
