@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def test_a_new_site_has_no_problem_before_its_server_runs(made, capsys):
         f"    hint: mailsync server run --config {made['config']}\n"
         "0 problems, 1 note\n"
     )
+
+
+def test_a_server_of_this_host_that_hangs_up_is_a_problem_and_not_one_that_does_not_run(check, site):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=lambda: listener.accept()[0].close())
+        thread.start()
+        path = site / "mailsync.yaml"
+        path.write_text(path.read_text().replace("127.0.0.1:5000", address))
+        status, findings = check()
+        thread.join()
+
+    assert status == 1
+    assert findings == [f"problem server {address}: hung up"]
 
 
 def test_offline_leaves_the_server_alone(check):

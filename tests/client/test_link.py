@@ -240,8 +240,9 @@ def test_another_protocol_is_told_apart(stranger, key, token, says):
 
 
 def test_a_server_that_hangs_up_is_unreachable_to_a_mail_and_foreign_to_a_ping(stranger, key, token):
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="hung up") as caught:
         connect(stranger(b""), key, token, random=os.urandom)
+    assert "server.tls" in caught.value.hint
     with pytest.raises(ForeignProtocolError):
         ping(stranger(b""), key, random=os.urandom)
 
