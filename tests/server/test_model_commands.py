@@ -228,6 +228,11 @@ def test_pending_and_overdue_volumes_are_listed(said, listed, tmp_path):
     ]
     assert said("overdue", "--scope", "US01.LTO", "--days", "99999")[2] == ["1 volume"]
     assert [one["volume"] for one in listed("overdue", "--days", "0")["volumes"]] == ["A00001", "A00003", "A00002"]
+    path.write_text("customer,media,volume,move_date\nUS01,LTO,A00001,2001-02-28\n")
+    said("load", str(path))
+    _, printed, told = said("overdue", "--days", "0")
+    assert [line.split()[1] for line in printed] == ["A00001", "A00003", "A00002", "A00001"]
+    assert told == ["3 volumes"]
     assert said("overdue")[1][1].split() == ["US01.LTO", "A00002", "LIBR", "->", "LIBR", "move", "date", "2001-01-31"]
 
 
