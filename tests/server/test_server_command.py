@@ -89,7 +89,7 @@ def test_a_load_from_stdin_names_every_fault_by_line_and_loads_nothing(site):
 
 
 def test_a_missing_file_a_faulty_caption_and_an_unknown_scope_are_told(site):
-    assert "missing.csv: No such file" in site.server("load", "missing.csv", status=1)
+    assert "read missing.csv: No such file" in site.server("load", "missing.csv", status=2)
     assert 'stdin:1: no column "volume"' in site.server("load", "-", stdin="customer,media\n", status=1)
     assert "no scope US09.LTO" in site.server("export", "--scope", "US09.LTO", status=1)
     assert "is not CUSTOMER.MEDIA" in site.server("export", "--scope", "US09", status=2)
