@@ -73,6 +73,11 @@ def test_a_group_is_granted_something_for_its_members(said, listed, tmp_path):
     assert listed("group", "list") == {"groups": [group]}
     assert said("group", "list")[1] == [f"{'couriers':17} {'Who carries':41} a"]
     assert said("grant", "list")[1] == ["group couriers          US*:read"]
+    status, _, told = said("grant", "remove", "--group", "couriers", "US*:read")
+    assert (status, told[0]) == (
+        2,
+        'argument FILTER: name the filter alone, "US*": all that it grants is taken back',
+    )
     assert said("grant", "remove", "--group", "couriers", "US*")[0] == 0
     assert said("group", "leave", "couriers", "a")[0] == 0
     assert said("group", "remove", "couriers") == (0, ["group couriers removed"], [])
