@@ -151,9 +151,12 @@ def test_an_administrator_gives_a_user_another_password_and_nothing_else(said, l
     assert verifier == make_password_verifier("correct horse", verifier.salt, DEFAULT)
     (bob,) = listed("user", "list")["users"]
     assert (bob["email"], bob["digest"], bob["upgrade_by"]) == ("bob@example.com", False, "")
-    for user in ("nobody", "filter"):
+    said("token", "add", "filter", "--out", str(tmp_path / "filter.token"))
+    why = {"nobody": "there is no live nobody", "filter": "filter logs on with a token"}
+    for user, text in why.items():
         typed(monkeypatch, "correct horse\n")
-        assert said("user", "password", "--fips", user)[0] == 1
+        status, _, told = said("user", "password", "--fips", user)
+        assert (status, told[0]) == (1, f"user password: {text}")
     typed(monkeypatch, "\n")
     assert said("user", "password", "bob")[2][0] == "user password: a password has 1 to 1024 characters"
 
