@@ -174,3 +174,13 @@ def test_a_secret_for_a_folder_that_is_not_there_is_told_so(said, site, words):
     assert said(*words, out="none/other")[2][-1] == (
         f"mailsync: hint: there is no folder {site.folder}/keys/none: name a file in one that is there"
     )
+
+
+def test_what_is_left_to_do_after_a_restore_and_a_copy_is_said(said, site):
+    status, printed, told = said("restored")
+    assert (status, printed) == (0, "every client's copy will be downloaded anew\n")
+    assert told[0].endswith("start the server, and mailsync audit verify")
+    assert told[1].endswith("mailsync audit lost")
+    status, _, told = said("copy", "--to", f"sqlite:{site.folder}/state/other.db")
+    assert status == 0
+    assert "set listen.store" in told[0]
