@@ -22,6 +22,8 @@ _FOREIGN = (
     "for a TapeTrack server use kind: tmss10sync (not in this version)"
 )
 _NO_KDF = "another Python or OpenSSL here; or, on the server's host: mailsync server user password --fips NAME"
+_NO_SCOPE = "is it there, and granted? on the server's host: mailsync server scope list, mailsync server grant list"
+_NO_LOGIN = "on the server's host: mailsync server user list, and mailsync server key list: the key may be for others"
 _STALE = frozenset({Code.EPOCH_CHANGED, Code.BASE_TOO_OLD, Code.PLAN_STALE})
 
 
@@ -103,9 +105,9 @@ def failed(failure: Failure) -> MailsyncError:
     if code == Code.OVERTAKEN:
         return OvertakenError(code, text, after_ms)
     if code == Code.NO_SUCH_SCOPE:
-        return NoScopeError(f"the server refused: {text}", hint="mailsync server scope list")
+        return NoScopeError(f"the server refused: {text}", hint=_NO_SCOPE)
     if code == Code.AUTH_FAILED:
-        return RefusedError(f"the server refused the login: {text}", hint="who may log on: mailsync server user list")
+        return RefusedError(f"the server refused the login: {text}", hint=_NO_LOGIN)
     if code == Code.AUTH_UPGRADE_REQUIRED:
         hint = "on the server's host: mailsync server user password NAME"
         return RefusedError(f"the server refused the login: {text}", hint=hint)

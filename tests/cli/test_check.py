@@ -107,7 +107,7 @@ def test_with_its_server_running_a_new_site_has_not_even_a_note(check, served):
     assert check() == (0, [])
 
 
-def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_line(check, served, site):
+def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_line(check, served, site, capsys):
     edit(site / "mailsync.yaml", "Racking: RACK", "Racking: RAKC")
     assert check() == (1, ['problem server mailsync.yaml:20:7: repository "RAKC" (Racking) is unknown in US01.LTO'])
 
@@ -115,6 +115,8 @@ def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_l
     status, findings = check()
     assert status == 1
     assert [line.partition(": ")[0] for line in findings] == ["problem server mailsync.yaml:18:12"]
+    main(["check", "--config", str(site / "mailsync.yaml")])
+    assert "mailsync server grant list" in capsys.readouterr().out
 
 
 def test_a_refused_login_is_a_problem(check, served, site, tmp_path, capsys):

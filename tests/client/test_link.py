@@ -182,9 +182,10 @@ def test_a_wrong_token_and_an_unknown_user_are_refused_alike(server, key, user, 
     for ask in (lambda link: link.apply(body), lambda link: list(link.sync(scope, START, 0)), lambda link: link.ping()):
         with (
             connect(server.address, key, wrong, random=os.urandom) as link,
-            pytest.raises(RefusedError, match="refused the login: user, token or password is wrong"),
+            pytest.raises(RefusedError, match="refused the login: user, token or password is wrong") as caught,
         ):
             ask(link)
+        assert "mailsync server key list" in caught.value.hint
     assert server.table.version == 0
 
 
