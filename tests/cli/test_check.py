@@ -62,7 +62,11 @@ def test_a_new_site_has_no_problem_before_its_server_runs(made, capsys):
 def test_a_server_of_this_host_that_hangs_up_is_a_problem_and_not_one_that_does_not_run(check, site):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        thread = threading.Thread(target=lambda: listener.accept()[0].close())
+
+        def hang_up():
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
         thread.start()
         path = site / "mailsync.yaml"
         path.write_text(path.read_text().replace("127.0.0.1:5000", address))
