@@ -61,13 +61,15 @@ def list_overdue(arguments: Namespace) -> int:
     with server.open_store(arguments) as store:
 
         def late() -> Iterator[tuple[Moving, str, bool]]:
+            both = set()
             for one in store.moving(arguments.scope):
                 if one.sent > before:
                     break
+                if one.move_date and one.move_date < today:
+                    both.add((one.scope, one.volume))
                 yield one, "moving", False
             for one in store.dated(today, arguments.scope):
-                is_moving = bool(one.current) and one.current != one.target
-                yield one, "move date", is_moving and one.sent <= before
+                yield one, "move date", (one.scope, one.volume) in both
 
         _print(late(), as_json=arguments.json)
     return 0
