@@ -21,6 +21,7 @@ _FOREIGN = (
     "is the port right, and does it require TLS (server.tls)? "
     "for a TapeTrack server use kind: tmss10sync (not in this version)"
 )
+_HUNG_UP = "nothing is lost; does it require TLS (server.tls), is it the right port?"
 _NO_KDF = "another Python or OpenSSL here; or, on the server's host: mailsync server user password --fips NAME"
 _NO_SCOPE = "is it there, and granted? on the server's host: mailsync server scope list, mailsync server grant list"
 _NO_LOGIN = "on the server's host: mailsync server user list, and mailsync server key list: the key may be for others"
@@ -66,7 +67,7 @@ class HungUpError(UnreachableError):
     """The server ended the connection without a word; `early`: before it was known for one of ours."""
 
     def __init__(self, address: str, *, early: bool) -> None:
-        super().__init__(f"server {address} hung up", hint=_FOREIGN if early else "")
+        super().__init__(f"server {address} hung up", hint=_HUNG_UP if early else "")
 
 
 def refused(address: str, refusal: int) -> MailsyncError:
