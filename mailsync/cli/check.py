@@ -194,7 +194,8 @@ def _server(site: Site) -> Iterator[Finding]:
             for route in site.routes:
                 yield from _scope(site, route, link)
     except UnreachableError as error:
-        if site.listen is not None and site.listen.address == address:
+        nobody = isinstance(error.__cause__, ConnectionRefusedError)  # what hangs up, or is silent, is running
+        if nobody and site.listen is not None and site.listen.address == address:
             hint = f"mailsync server run --config {site.path}"
             yield Finding(NOTE, "server", address, "this host's own server is not running", hint)
         else:

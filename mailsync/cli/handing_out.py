@@ -35,15 +35,23 @@ def handed_out(out: str | None, secret: str) -> Iterator[None]:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Writes a file for its owner alone. Raises UsageError when there is one."""
+    """Writes a file for its owner alone. Raises UsageError when there is one, or it cannot be written."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise UsageError(f"write {path}: {error.strerror}", hint="name a file that does not exist yet") from error
+        raise UsageError(f"write {path}: {error.strerror}", hint=_hint(path, error)) from error
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)
         file.flush()
         os.fsync(descriptor)
+
+
+def _hint(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no folder {path.parent}: name a file in one that is there"
+    if isinstance(error, FileExistsError):
+        return "name a file that does not exist yet"
+    return "name a file where you may write"
 
 
 def successor(name: str, taken: Collection[str]) -> str:

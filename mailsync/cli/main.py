@@ -35,7 +35,7 @@ COMMANDS = {
     "ping": "reach the server: connection, handshake, round trips",
     "check": "everything that can be wrong before a mail arrives",
     "held": "mails not acted on",
-    "audit": "is the ledger whole: verify",
+    "audit": "is the ledger whole: verify; is anything lost: lost",
     "definitions": "how reports are read: list, show, test, explain, learn, convert",
     "server": "run and administer the server",
 }
@@ -135,7 +135,7 @@ def _run(words: _Words) -> int:
 
 def _overview(words: list[str]) -> int:
     parser = _parser("mailsync", "turns the tape reports that backup software mails into volume moves on a server")
-    listed = "\n".join(f"  {name:10}{text}" for name, text in COMMANDS.items())
+    listed = "\n".join(f"  {name:12}{text}" for name, text in COMMANDS.items())
     parser.usage = "mailsync [--config FILE] COMMAND ..."
     parser.epilog = f"commands:\n{listed}\n\n{_EXAMPLE}"
     parser.add_argument("--version", action="version", version=f"mailsync {_version()}")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mailsync.client.ping import PingResult
 
 _SECONDS = 20.0
+_RUNNING = "is it running there? mailsync server run"
 _EXAMPLE = """\
 example:
   mailsync ping --config site/mailsync.yaml
@@ -56,7 +57,7 @@ def run(arguments: Namespace) -> int:
         if arguments.json:
             print(json.dumps({"address": address, "answered": False, "error": str(error)}))
         if isinstance(error, TemporaryError):
-            raise _NoAnswerError(str(error), hint="is it running there? mailsync server run") from error
+            raise _NoAnswerError(str(error), hint=_hint(error)) from error
         raise
     print(json.dumps(_as_json(address, result), indent=2) if arguments.json else _told(address, result))
     return 0
@@ -66,6 +67,15 @@ class _NoAnswerError(UnreachableError):
     """The same, for a person: no MTA waits for this status to try again."""
 
     exit_status = 69  # EX_UNAVAILABLE
+
+
+def _hint(error: TemporaryError) -> str:
+    """What a person does about it: that nothing is lost is a comfort to who has a mail."""
+    from mailsync.client.line import UNHURT
+
+    if not isinstance(error, UnreachableError):
+        return error.hint or "the server's log has the cause: event=unable"
+    return _RUNNING if error.hint in ("", UNHURT) else error.hint
 
 
 def _named(text: str) -> str:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from mailsync.cli.handing_out import tell_next
 from mailsync.cli.main import add_config, finish_output
 from mailsync.cli.server_words import STORE
 from mailsync.cli.server_words import group as _group
@@ -224,6 +225,7 @@ def _copy(arguments: argparse.Namespace) -> int:
 
     with open_store(arguments) as store, open_url(arguments.to) as target:
         store.copy_to(target, secrets.token_bytes(16), told=lambda name, rows: print(f"{name}: {rows}"))
+    tell_next("set listen.store, on every server, to what was copied to", "mailsync check", "mailsync server run")
     return 0
 
 
@@ -237,4 +239,8 @@ def _restored(arguments: argparse.Namespace) -> int:
             )
         store.renew_epoch(secrets.token_bytes(16))
     print("every client's copy will be downloaded anew")
+    tell_next(
+        "start the server, and mailsync audit verify",
+        "on each mail host, once mails have gone through again: mailsync audit lost",
+    )
     return 0

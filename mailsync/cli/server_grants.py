@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from typing import TYPE_CHECKING
 
 from mailsync.cli import server
@@ -42,7 +42,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
     listing(leaf(actions, "list", "every grant", _GRANT_HELP, list_grants))
     remove = leaf(actions, "remove", "take a grant back, at once", _GRANT_HELP, remove_grant)
     _holder(remove)
-    remove.add_argument("customers", metavar="FILTER", help="the filter of the grant, without its access")
+    remove.add_argument("customers", metavar="FILTER", type=_filter, help="of the grant, without its access")
     actions = group(commands, "group", "users who are granted things together", _GROUP_HELP)
     add = leaf(actions, "add", "add a group, or change its description", _GROUP_HELP, add_group)
     add.add_argument("name", metavar="GROUP", help="1 to 16 letters, digits, dots and hyphens")
@@ -107,6 +107,14 @@ def remove_grant(arguments: Namespace) -> int:
         store.remove_grant(_kind(arguments), arguments.holder, arguments.customers)
     print(f"{_kind(arguments)} {arguments.holder} has no grant on {arguments.customers} any more")
     return 0
+
+
+def _filter(text: str) -> str:
+    """The filter that a word says: with its access, as it was added, it would name no grant."""
+    filters, colon, _ = text.partition(":")
+    if colon:
+        raise ArgumentTypeError(f'name the filter alone, "{filters}": all that it grants is taken back')
+    return text
 
 
 def add_group(arguments: Namespace) -> int:

@@ -35,6 +35,7 @@ example:
   mailsync server key revoke library2
 """
 _LIST = "mailsync server key list"
+_TERMS = "a user is a name, a network such as 192.0.2.17 or 192.0.2.0/24; leave either out for any"
 
 
 def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -86,10 +87,12 @@ def rotate_key(arguments: Namespace) -> int:
 
 def set_key(arguments: Namespace) -> int:
     """Says whom a key is for: it counts for every new connection."""
-    from mailsync.wire.keys import format_ring, with_terms
+    from mailsync.wire.keys import format_ring, terms_of, with_terms
 
     path, ring = _ring(arguments)
     with _refusing("set key"):
+        terms_of(ring, arguments.id)
+    with _refusing("set key", _TERMS):
         changed = with_terms(ring, arguments.id, tuple(arguments.user), tuple(arguments.address))
     _replace(path, format_ring(changed))
     _note(arguments, "key set", id=arguments.id, users=arguments.user, addresses=arguments.address)
@@ -155,7 +158,9 @@ def _hand_out(arguments: Namespace, name: str, terms: Terms) -> None:
     path, ring = _ring(arguments)
     with _refusing("new key"):
         key = keys.new_client_key(ring, name, secrets.token_bytes(keys.SECRET_BYTES))
-        changed = keys.with_terms(keys.with_key(ring, key), name, terms.users, terms.addresses)
+        changed = keys.with_key(ring, key)
+    with _refusing("new key", _TERMS):
+        changed = keys.with_terms(changed, name, terms.users, terms.addresses)
     with handed_out(arguments.out, keys.format_client_key(key)):
         _replace(path, keys.format_ring(changed))
 
@@ -190,6 +195,9 @@ def _ring(arguments: Namespace) -> tuple[Path, Ring]:
 def _replace(path: Path, text: str) -> None:
     """Puts a new ring in the place of the old one; whoever reads sees either. Two at once: the second is refused."""
     new = path.with_name(f"{path.name}.new")
+    if new.exists():
+        hint = f"if no other command is at it: rm {new}"
+        raise UsageError(f"{new} is there: the ring is being changed, or a command that did was killed", hint=hint)
     write_new(new, text)
     new.replace(path)
 
@@ -203,8 +211,8 @@ def _note(arguments: Namespace, kind: str, **said: object) -> None:
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
+def _refusing(what: str, hint: str = _LIST) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise UsageError(f"{what}: {error}", hint=_LIST) from error
+        raise UsageError(f"{what}: {error}", hint=hint) from error

@@ -50,7 +50,7 @@ def configure(commands: _SubParsersAction[ArgumentParser]) -> None:
 def list_pending(arguments: Namespace) -> int:
     """Prints every volume on its way."""
     with server.open_store(arguments) as store:
-        _print(((one, "") for one in store.moving(arguments.scope)), as_json=arguments.json)
+        _print(((one, "", False) for one in store.moving(arguments.scope)), as_json=arguments.json)
     return 0
 
 
@@ -61,24 +61,27 @@ def list_overdue(arguments: Namespace) -> int:
     today = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
     with server.open_store(arguments) as store:
 
-        def late() -> Iterator[tuple[Moving, str]]:
+        def late() -> Iterator[tuple[Moving, str, bool]]:
+            both = set()
             for one in store.moving(arguments.scope):
                 if one.sent > before:
                     break
-                yield one, "moving"
+                if one.move_date and one.move_date < today:
+                    both.add((one.scope, one.volume))
+                yield one, "moving", False
             for one in store.dated(today, arguments.scope):
-                yield one, "move date"
+                yield one, "move date", (one.scope, one.volume) in both
 
         _print(late(), as_json=arguments.json)
     return 0
 
 
-def _print(volumes: Iterator[tuple[Moving, str]], *, as_json: bool) -> None:
-    """Prints each volume, with why it is listed where there may be several reasons."""
+def _print(volumes: Iterator[tuple[Moving, str, bool]], *, as_json: bool) -> None:
+    """Prints each volume, with why it is listed where there may be several reasons, and whether it is listed again."""
     listed = []
     count = 0
-    for one, reason in volumes:
-        count += 1
+    for one, reason, again in volumes:
+        count += not again
         if as_json:
             said = {**one._asdict(), "scope": str(one.scope), "sent": _time(one.sent)}
             listed.append({**said, "reason": reason} if reason else said)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from mailsync.cli import server, server_grants
 from mailsync.cli.server_words import group, hinting, leaf, listing
 from mailsync.core.errors import UsageError
+from mailsync.server.store import RequestError
+from mailsync.wire.errors import Code
 
 if TYPE_CHECKING:
     from mailsync.server.administration import User
@@ -78,6 +80,13 @@ def set_password(arguments: Namespace) -> int:
     from mailsync.wire import passwords
 
     with server.open_store(arguments) as store, hinting(_HINT):
+        # Before anybody is asked for a password in vain.
+        found = next((one for one in store.users() if one.name == arguments.user), None)
+        if found is None or found.revoked:
+            raise RequestError(Code.INVALID, f"user password: there is no live {arguments.user}")
+        if found.kind != "password":
+            hint = f"mailsync server token rotate {arguments.user} --out FILE"
+            raise RequestError(Code.INVALID, f"user password: {arguments.user} logs on with a token", hint=hint)
         kdf = passwords.FIPS if arguments.fips else passwords.DEFAULT
         store.set_password(arguments.user, _made(_password("user password"), kdf))
     print(f"user {arguments.user} has another password")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TextIO
 
-from mailsync.core.errors import ConfigurationError
+from mailsync.core.errors import ConfigurationError, UsageError
 from mailsync.core.model import Scope
 from mailsync.mail.shown import plural
 from mailsync.server.store import Loaded, LoadFault, LoadPolicy, LoadRow, Store
@@ -27,7 +27,10 @@ class LoadError(ConfigurationError):
 
 
 def load(store: Store, file: str, *, strict: bool) -> int:
-    """Loads the file (`-`: stdin), says what was done, and returns 0. Raises LoadError when nothing was."""
+    """Loads the file (`-`: stdin), says what was done, and returns 0. Raises LoadError when nothing was.
+
+    UsageError when the file cannot be read.
+    """
     name = "stdin" if file == "-" else file
     with ExitStack() as stack:
         reading = read_volumes(_with_progress(_open(file, stack)))
@@ -59,7 +62,7 @@ def _open(file: str, stack: ExitStack) -> TextIO:
         opened = open(source, encoding="utf-8", errors="surrogateescape", newline="", closefd=file != "-")  # noqa: SIM115 - stdin, too
         return stack.enter_context(opened)
     except OSError as error:
-        raise LoadError((f"{file}: {error.strerror}",), hint="name a CSV file, or - for stdin") from error
+        raise UsageError(f"read {file}: {error.strerror}", hint="name a CSV file, or - for stdin") from error
 
 
 def _with_progress(lines: TextIO) -> Iterator[str]:

@@ -17,8 +17,14 @@ from mailsync.core.outcome import Outcome
 from mailsync.wire.errors import Code, Refusal, RemoteProtocolError
 from mailsync.wire.messages import Failure
 
-_FOREIGN = "for a TapeTrack server use kind: tmss10sync (not in this version); is the port right?"
+_FOREIGN = (
+    "is the port right, and does it require TLS (server.tls)? "
+    "for a TapeTrack server use kind: tmss10sync (not in this version)"
+)
+_HUNG_UP = "nothing is lost; does it require TLS (server.tls), is it the right port?"
 _NO_KDF = "another Python or OpenSSL here; or, on the server's host: mailsync server user password --fips NAME"
+_NO_SCOPE = "is it there, and granted? on the server's host: mailsync server scope list, mailsync server grant list"
+_NO_LOGIN = "on the server's host: mailsync server user list, and mailsync server key list: the key may be for others"
 _STALE = frozenset({Code.EPOCH_CHANGED, Code.BASE_TOO_OLD, Code.PLAN_STALE})
 
 
@@ -58,13 +64,16 @@ class ForbiddenError(RefusedError):
 
 
 class HungUpError(UnreachableError):
-    """The server ended the connection without a word."""
+    """The server ended the connection without a word; `early`: before it was known for one of ours."""
+
+    def __init__(self, address: str, *, early: bool) -> None:
+        super().__init__(f"server {address} hung up", hint=_HUNG_UP if early else "")
 
 
 def refused(address: str, refusal: int) -> MailsyncError:
     """Why the server took no handshake."""
     if refusal == Refusal.BUSY:
-        return ServerError(Code.BUSY, f"{address} has no room for another connection")
+        return ServerError(Code.BUSY, f"{address} has no room for another connection, or no access to its store")
     if refusal == Refusal.VERSION:
         return ForeignProtocolError(f"server {address} speaks another version", hint="upgrade the older of the two")
     hint = "is the key in its ring and for this network (there: mailsync server key list), and its own key in yours?"
@@ -97,9 +106,9 @@ def failed(failure: Failure) -> MailsyncError:
     if code == Code.OVERTAKEN:
         return OvertakenError(code, text, after_ms)
     if code == Code.NO_SUCH_SCOPE:
-        return NoScopeError(f"the server refused: {text}", hint="mailsync server scope list")
+        return NoScopeError(f"the server refused: {text}", hint=_NO_SCOPE)
     if code == Code.AUTH_FAILED:
-        return RefusedError(f"the server refused the login: {text}", hint="who may log on: mailsync server user list")
+        return RefusedError(f"the server refused the login: {text}", hint=_NO_LOGIN)
     if code == Code.AUTH_UPGRADE_REQUIRED:
         hint = "on the server's host: mailsync server user password NAME"
         return RefusedError(f"the server refused the login: {text}", hint=hint)

@@ -13,7 +13,7 @@ from mailsync.client.way import DIRECT, Way
 from mailsync.core.errors import UnreachableError, UsageError
 
 _CHUNK = 2**18
-_HINT = "nothing is lost; a batch that was recorded is not applied twice"
+UNHURT = "nothing is lost; a batch that was recorded is not applied twice"
 
 
 class Line:
@@ -97,8 +97,8 @@ class Line:
     def _unreachable(self, error: OSError, through: str = "") -> UnreachableError:
         who = through or f"server {self.address}"
         if isinstance(error, TimeoutError):
-            return UnreachableError(f"{who} did not answer in {self._seconds:g} s", hint=_HINT)
-        return UnreachableError(f"{who}: {error.strerror or error}", hint=_HINT)
+            return UnreachableError(f"{who} did not answer in {self._seconds:g} s", hint=UNHURT)
+        return UnreachableError(f"{who}: {error.strerror or error}", hint=UNHURT)
 
 
 def parse_address(address: str) -> tuple[str, int]:

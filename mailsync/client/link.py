@@ -303,7 +303,7 @@ class Link:
         while not events:
             data = self._line.receive()
             if not data:
-                raise HungUpError(f"server {self._line.address} hung up")
+                raise HungUpError(self._line.address, early=not self._session.connected)
             events = self._seen(partial(self._session.receive_data, data))
         (event,) = events
         if isinstance(event, ByeReceived):

@@ -32,11 +32,15 @@ _CHANGES = {
     Action.SET: Change.UPDATE,
     Action.CONFIRM: Change.CONFIRM,
 }
+_FORBIDDEN_HINT = (
+    "on the server, unlock the volume (mailsync server load, with a column flags) or its media type "
+    "(mailsync server scope set --unlock), or grant it (mailsync server grant add)"
+)
 _REFUSALS = {
     Result.CONFLICT: ("somebody else changed it meanwhile", "send the report again if it is still right"),
     Result.NOT_FOUND: ("the server does not have it any more", "add it there, or correct the report"),
     Result.EXISTS: ("the server has it already", "send the report again"),
-    Result.FORBIDDEN: ("the server forbids it", "unlock the volume, or let the server's administrator grant it"),
+    Result.FORBIDDEN: ("the server forbids it", _FORBIDDEN_HINT),
     Result.INVALID: ("the server does not take the value", "correct the report or its definition"),
     Result.SKIPPED: ("the server left it out", "look at the volume on the server"),
 }

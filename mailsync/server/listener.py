@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +39,11 @@ DEFAULT_LIMITS = Limits()
 PROBE_SECONDS = 5.0
 _BUSY = bytes((0, 0, Refusal.BUSY))
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NO_ADDRESS = "is that an address of this host? 0.0.0.0 is all of them: --listen HOST:PORT"
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "is a server running there already? --listen HOST:PORT",
+    errno.EACCES: "a port below 1024 is root's: name another, --listen HOST:PORT",
+}
 _FULL_SECONDS = 0.5  # until accepting is tried again
 
 
@@ -183,8 +189,10 @@ async def listen(address: str) -> list[socket.socket]:
     except OSError as error:
         for one in sockets:
             one.close()
-        text = f"listen on {address}: {error.strerror or error}"
-        raise MailsyncError(text, hint="is a server running there already? --listen HOST:PORT") from error
+        # Python's own text of a bind that failed says the address again.
+        said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        hint = _LISTEN_HINTS.get(error.errno or 0, _NO_ADDRESS)
+        raise MailsyncError(f"listen on {address}: {said}", hint=hint) from error
     return sockets
 
 

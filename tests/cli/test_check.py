@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -58,6 +59,24 @@ def test_a_new_site_has_no_problem_before_its_server_runs(made, capsys):
     )
 
 
+def test_a_server_of_this_host_that_hangs_up_is_a_problem_and_not_one_that_does_not_run(check, site):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+        def hang_up():
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        path = site / "mailsync.yaml"
+        path.write_text(path.read_text().replace("127.0.0.1:5000", address))
+        status, findings = check()
+        thread.join()
+
+    assert status == 1
+    assert findings == [f"problem server {address}: hung up"]
+
+
 def test_offline_leaves_the_server_alone(check):
     assert check("--offline") == (0, [])
 
@@ -92,7 +111,7 @@ def test_with_its_server_running_a_new_site_has_not_even_a_note(check, served):
     assert check() == (0, [])
 
 
-def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_line(check, served, site):
+def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_line(check, served, site, capsys):
     edit(site / "mailsync.yaml", "Racking: RACK", "Racking: RAKC")
     assert check() == (1, ['problem server mailsync.yaml:20:7: repository "RAKC" (Racking) is unknown in US01.LTO'])
 
@@ -100,6 +119,8 @@ def test_scopes_and_repositories_that_the_server_lacks_are_problems_with_their_l
     status, findings = check()
     assert status == 1
     assert [line.partition(": ")[0] for line in findings] == ["problem server mailsync.yaml:18:12"]
+    main(["check", "--config", str(site / "mailsync.yaml")])
+    assert "mailsync server grant list" in capsys.readouterr().out
 
 
 def test_a_refused_login_is_a_problem(check, served, site, tmp_path, capsys):

@@ -20,7 +20,7 @@ def start(*words, **options):
 def test_without_a_command_the_commands_are_listed(capsys):
     assert main([]) == 2
     shown = capsys.readouterr().err
-    assert all(f"\n  {name:10}" in shown for name in COMMANDS)
+    assert all(f"\n  {name:11} {text}\n" in shown for name, text in COMMANDS.items())
     assert not any(f"\n  {name} " in shown for name in LATER)
 
 

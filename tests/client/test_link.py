@@ -182,9 +182,10 @@ def test_a_wrong_token_and_an_unknown_user_are_refused_alike(server, key, user, 
     for ask in (lambda link: link.apply(body), lambda link: list(link.sync(scope, START, 0)), lambda link: link.ping()):
         with (
             connect(server.address, key, wrong, random=os.urandom) as link,
-            pytest.raises(RefusedError, match="refused the login: user, token or password is wrong"),
+            pytest.raises(RefusedError, match="refused the login: user, token or password is wrong") as caught,
         ):
             ask(link)
+        assert "mailsync server key list" in caught.value.hint
     assert server.table.version == 0
 
 
@@ -240,8 +241,9 @@ def test_another_protocol_is_told_apart(stranger, key, token, says):
 
 
 def test_a_server_that_hangs_up_is_unreachable_to_a_mail_and_foreign_to_a_ping(stranger, key, token):
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="hung up") as caught:
         connect(stranger(b""), key, token, random=os.urandom)
+    assert "server.tls" in caught.value.hint
     with pytest.raises(ForeignProtocolError):
         ping(stranger(b""), key, random=os.urandom)
 

@@ -201,6 +201,9 @@ def test_a_move_the_server_refused_is_a_problem_and_no_move():
     assert told(given) == [
         "a.csv:3: volume US01.LTO.000002L5 not moved LIBR -> OFFS: the server forbids it (no write grant)"
     ]
+    (problem,) = summary.problems
+    for way_out in ("load, with a column flags", "scope set --unlock", "grant add"):
+        assert f"mailsync server {way_out}" in problem.hint
     assert (summary.counts.moved, summary.counts.blocked, summary.verdict) == (1, 1, Verdict.PROBLEMS)
 
 

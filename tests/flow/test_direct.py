@@ -47,6 +47,12 @@ AddSkipOnRepositoryChange("RACK", "*", "LIBR");
 """
 
 
+def test_a_pushed_file_has_no_sender_and_its_summary_says_so(site):
+    done = site.run("push", "--definition", "nightly-csv", stdin=b"volume,repository\nA00001,Library\n")
+    said = done.stdout.decode() if isinstance(done.stdout, bytes) else done.stdout
+    assert "\nFrom:   (no sender), 20" in said
+
+
 def test_a_file_is_pushed_with_tapetracks_own_definition(site, tmp_path):
     path = tmp_path / "tapes.ttidef"
     path.write_text(TTIDEF)

@@ -118,7 +118,7 @@ def test_health_is_that_of_the_store(site, measured):
     answer, text = get(measured, "/healthz")
     assert (answer.status, text) == (503, "the store does not answer\n")
     assert series(get(measured, "/metrics")[1])["mailsync_store_up",] == 0
-    with pytest.raises(MailsyncError, match="no room for another connection"):
+    with pytest.raises(MailsyncError, match="no room for another connection, or no access to its store"):
         site.link(measured)
     database.execute("ALTER TABLE hidden RENAME TO users")
     database.close()

@@ -73,6 +73,11 @@ def test_a_group_is_granted_something_for_its_members(said, listed, tmp_path):
     assert listed("group", "list") == {"groups": [group]}
     assert said("group", "list")[1] == [f"{'couriers':17} {'Who carries':41} a"]
     assert said("grant", "list")[1] == ["group couriers          US*:read"]
+    status, _, told = said("grant", "remove", "--group", "couriers", "US*:read")
+    assert (status, told[0]) == (
+        2,
+        'argument FILTER: name the filter alone, "US*": all that it grants is taken back',
+    )
     assert said("grant", "remove", "--group", "couriers", "US*")[0] == 0
     assert said("group", "leave", "couriers", "a")[0] == 0
     assert said("group", "remove", "couriers") == (0, ["group couriers removed"], [])
@@ -146,9 +151,12 @@ def test_an_administrator_gives_a_user_another_password_and_nothing_else(said, l
     assert verifier == make_password_verifier("correct horse", verifier.salt, DEFAULT)
     (bob,) = listed("user", "list")["users"]
     assert (bob["email"], bob["digest"], bob["upgrade_by"]) == ("bob@example.com", False, "")
-    for user in ("nobody", "filter"):
+    said("token", "add", "filter", "--out", str(tmp_path / "filter.token"))
+    why = {"nobody": "there is no live nobody", "filter": "filter logs on with a token"}
+    for user, text in why.items():
         typed(monkeypatch, "correct horse\n")
-        assert said("user", "password", "--fips", user)[0] == 1
+        status, _, told = said("user", "password", "--fips", user)
+        assert (status, told[0]) == (1, f"user password: {text}")
     typed(monkeypatch, "\n")
     assert said("user", "password", "bob")[2][0] == "user password: a password has 1 to 1024 characters"
 
@@ -251,6 +259,11 @@ def test_pending_and_overdue_volumes_are_listed(said, listed, tmp_path):
     ]
     assert said("overdue", "--scope", "US01.LTO", "--days", "99999")[2] == ["1 volume"]
     assert [one["volume"] for one in listed("overdue", "--days", "0")["volumes"]] == ["A00001", "A00003", "A00002"]
+    path.write_text("customer,media,volume,move_date\nUS01,LTO,A00001,2001-02-28\n")
+    said("load", str(path))
+    _, printed, told = said("overdue", "--days", "0")
+    assert [line.split()[1] for line in printed] == ["A00001", "A00003", "A00002", "A00001"]
+    assert told == ["3 volumes"]
     assert said("overdue")[1][1].split() == ["US01.LTO", "A00002", "LIBR", "->", "LIBR", "move", "date", "2001-01-31"]
 
 

@@ -150,3 +150,37 @@ def test_a_stolen_key_is_revoked_even_while_the_store_cannot_be_asked(said, tmp_
     assert (status, printed) == (0, "key site revoked\n")
     assert told[0].startswith("mailsync: done, but not noted in the ledger: ")
     assert said("key", "list")[1] == ""
+
+
+def test_what_a_killed_command_left_beside_the_ring_is_told_with_what_to_do(said, site):
+    left = site.folder / "keys" / "ring.new"
+    left.touch()
+    status, printed, told = said("key", "revoke", "site")
+    assert (status, printed) == (2, "")
+    assert told[-1] == f"mailsync: hint: if no other command is at it: rm {left}"
+    left.unlink()
+    assert said("key", "revoke", "site")[0] == 0
+
+
+@pytest.mark.parametrize("words", [("key", "new", "other"), ("key", "set", "site")])
+def test_a_network_that_is_none_is_told_with_how_one_is_written(said, words):
+    status, _, told = said(*words, "--address", "10.0.0.0/88")
+    assert (status, told[0]) == (2, f'mailsync: {words[1]} key: "10.0.0.0/88" is not an address or a network')
+    assert "192.0.2.0/24; leave either out for any" in told[1]
+
+
+@pytest.mark.parametrize("words", [("key", "new", "other"), ("token", "add", "other")])
+def test_a_secret_for_a_folder_that_is_not_there_is_told_so(said, site, words):
+    assert said(*words, out="none/other")[2][-1] == (
+        f"mailsync: hint: there is no folder {site.folder}/keys/none: name a file in one that is there"
+    )
+
+
+def test_what_is_left_to_do_after_a_restore_and_a_copy_is_said(said, site):
+    status, printed, told = said("restored")
+    assert (status, printed) == (0, "every client's copy will be downloaded anew\n")
+    assert told[0].endswith("start the server, and mailsync audit verify")
+    assert told[1].endswith("mailsync audit lost")
+    status, _, told = said("copy", "--to", f"sqlite:{site.folder}/state/other.db")
+    assert status == 0
+    assert "set listen.store" in told[0]

@@ -56,8 +56,16 @@ def test_the_server_says_where_it_listens_and_sigterm_ends_it_in_order(site):
 def test_a_second_server_on_the_same_port_says_why_it_does_not_start(site):
     with site.running() as process:
         told = site.server("run", "--listen", process.address, status=1)
-    assert told.startswith(f"mailsync: listen on {process.address}: ")
-    assert "mailsync: hint: " in told
+    assert told.splitlines() == [
+        f"mailsync: listen on {process.address}: Address already in use",
+        "mailsync: hint: is a server running there already? --listen HOST:PORT",
+    ]
+
+
+def test_an_address_that_is_not_this_hosts_is_told_so(site):
+    told = site.server("run", "--listen", "192.0.2.1:5000", status=1)
+    assert told.startswith("mailsync: listen on 192.0.2.1:5000: Cannot assign requested address\n")
+    assert "is that an address of this host?" in told
 
 
 def test_volumes_are_loaded_beside_a_running_server_and_exported_again(site, tmp_path):
@@ -89,7 +97,7 @@ def test_a_load_from_stdin_names_every_fault_by_line_and_loads_nothing(site):
 
 
 def test_a_missing_file_a_faulty_caption_and_an_unknown_scope_are_told(site):
-    assert "missing.csv: No such file" in site.server("load", "missing.csv", status=1)
+    assert "read missing.csv: No such file" in site.server("load", "missing.csv", status=2)
     assert 'stdin:1: no column "volume"' in site.server("load", "-", stdin="customer,media\n", status=1)
     assert "no scope US09.LTO" in site.server("export", "--scope", "US09.LTO", status=1)
     assert "is not CUSTOMER.MEDIA" in site.server("export", "--scope", "US09", status=2)
