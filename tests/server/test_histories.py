@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from bench_model import play
-from broken_rules import BROKEN
+from bench_model import first_found, play
 from histories import STEPS, History, fill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,11 +43,10 @@ def test_on_postgresql_too_the_store_is_as_the_oracle_says(cluster):
             play(InCluster(cluster, fill), Path(folder), seed)
 
 
-# The others take more histories than a test may: the benchmark counts them.
-FOUND_BY = {"no order of reports": 0, "no lease": 0, "no done in the cursor": 4}
+# Those that some tens of histories find; the benchmark counts how many each of them takes, and the others.
+FOUND = ("no order of reports", "no lease", "no done in the cursor", "epoch before batch id", "no 604", "no base")
 
 
-@pytest.mark.parametrize("rule", FOUND_BY)
-def test_a_rule_that_is_broken_is_found(empty, rule, tmp_path):
-    with BROKEN[rule](), pytest.raises(AssertionError):
-        play(InFile(tmp_path, empty), tmp_path, FOUND_BY[rule])
+@pytest.mark.parametrize("rule", FOUND)
+def test_a_rule_that_is_broken_is_found(rule):
+    assert first_found(rule, 40) >= 0
