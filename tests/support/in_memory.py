@@ -185,6 +185,12 @@ class _Writer:
     def set_write_buffer_limits(self, high: int) -> None:
         pass
 
+    def get_write_buffer_size(self) -> int:
+        return 1  # so that it is waited for, and the reader has its turn
+
+    def is_closing(self) -> bool:
+        return self._over
+
     def close(self) -> None:
         pass
 
