@@ -94,9 +94,10 @@ def put_user(  # noqa: PLR0913 - a row
         (user, kind, email, *verifier[:3], None if kind == TOKEN else format_kdf(verifier.kdf), upgrade_by, now),
     )
     if not written.rowcount:
-        command = "token" if kind == TOKEN else "user"
-        text = f"{what}: {user} has a live one"
-        raise RequestError(Code.INVALID, text, hint=f"mailsync server {command} revoke {user}")
+        ((has,),) = connection.execute("SELECT kind FROM users WHERE id = ?", (user,)).fetchall()
+        instead = f"token rotate {user} --out FILE" if has == TOKEN else f"user password {user}"
+        text = f"{what}: {user} logs on with a {has} already"
+        raise RequestError(Code.INVALID, text, hint=f"for another one: mailsync server {instead}")
 
 
 def copy_standing(connection: Connection, user: str, successor: str) -> None:

@@ -153,7 +153,7 @@ def test_of_two_servers_commands_that_let_the_same_user_in_at_once_one_is_refuse
     refused = []
 
     def add():
-        with open_url(url) as mine, pytest.raises(RequestError, match="filter has a live one") as caught:
+        with open_url(url) as mine, pytest.raises(RequestError, match="filter logs on with a token already") as caught:
             mine.add_token(*again)
         refused.append(caught.value.code)
 

@@ -119,7 +119,9 @@ def test_a_token_made_while_the_server_runs_logs_on_until_it_is_revoked(site):
 
 def test_a_token_that_cannot_be_made_leaves_no_file(site, tmp_path):
     path = tmp_path / "filter.token"
-    assert "has a live one" in site.server("token", "add", "filter", "--out", str(path), status=1)
+    told = site.server("token", "add", "filter", "--out", str(path), status=1)
+    assert "filter logs on with a token already" in told
+    assert "mailsync server token rotate filter" in told
     assert not path.exists()
     path.write_text("mine")
     assert "does not exist yet" in site.server("token", "add", "other", "--out", str(path), status=2)
