@@ -8,6 +8,7 @@ what the user may not write, or not even see, is as it was           a recorded 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import in_memory
@@ -22,6 +23,7 @@ from mailsync.core.model import CustomerId, MediaId, Scope
 from mailsync.core.outcome import Batch, Change, Operation
 from mailsync.server.access import ADMINISTRATOR
 from mailsync.server.sql_store import SqlStore
+from mailsync.server.store import RequestError
 from mailsync.wire import ledger, messages, verifiers
 from mailsync.wire.batches import decode_outcome, encode_apply, encode_outcome
 from mailsync.wire.client_session import ClientSession
@@ -251,7 +253,9 @@ def contents(store: SqlStore, scope: Scope) -> dict[str, tuple[str, ...]]:
 
 def _check_store(store: SqlStore, versions: dict[Scope, int], copy: _Copy) -> None:
     # Nobody deletes by the protocol, and a copy must follow what the administrator does, too.
-    store.delete(LTO, ["A1", "N1"])
+    for name in ("A1", "N1"):
+        with suppress(RequestError):  # it holds something by now
+            store.delete(LTO, [name])
     assert list(store.verify()) == []
     fresh = _Copy()
     for one in (copy, fresh):
