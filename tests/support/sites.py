@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 import os
 import random
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from pathlib import Path
 from typing import NamedTuple
 
 MAILSYNC = str(Path(sys.executable).parent / "mailsync")
 REPOSITORIES = ("LIBR", "OFFS", "RACK")
+LOWEST_PORT, PORTS = 20_000, 12_000
 
 
 class Site(NamedTuple):
@@ -74,10 +76,11 @@ class Site(NamedTuple):
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port nobody listens on now, below those that are given to whoever names none: it stays free."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", LOWEST_PORT + secrets.randbelow(PORTS)))
+            return probe.getsockname()[1]
 
 
 def make_site(folder: Path, *, scope: str = "US01.LTO", program: str = MAILSYNC) -> Site:
