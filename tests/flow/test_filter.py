@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sites import Site, extract, library_csv, load, make_site, report_mail, served, volume_names
+from sites import FAULTY, Site, extract, library_csv, load, make_site, report_mail, served, volume_names
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
@@ -238,19 +238,6 @@ def test_a_mail_that_kills_three_attempts_is_held_at_the_next_and_the_operator_i
     (one,) = held(site)
     assert "ended from outside" in one["reason"]
     assert any("crashed" in message["Subject"] for message in messages(site, 1))
-
-
-FAULTY = """
-import sys
-from mailsync.flow import decide
-
-def broken(*_):
-    raise RuntimeError("a fault of the program")
-
-decide.make_plan = broken
-from mailsync.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 def test_a_fault_of_the_program_is_tried_twice_then_held_with_its_traceback(site):

@@ -7,17 +7,8 @@ import email.policy
 import json
 
 import pytest
-from sites import Site, library_csv, load, make_site, report_mail, served, volume_names
+from sites import PER_ROW, Site, library_csv, load, make_site, report_mail, served, volume_names
 
-PER_ROW = """\
-name: per-row
-claim: {attachment: "*.csv"}
-fields:
-  customer: {column: customer}
-  media: {column: media}
-  volume: {column: volume}
-  repository: {column: repository}
-"""
 NAMES = volume_names(20)
 OTHERS = ("US02.LTO", "US02.3592")
 

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from sites import Site, extract, library_csv, load, make_site, report_mail, served, volume_names
+from sites import FAULTY, PER_ROW, Site, extract, library_csv, load, make_site, report_mail, served, volume_names
 
 from mailsync.client.cache import Cache
 from mailsync.client.journal import Chapter
@@ -30,15 +30,6 @@ from mailsync.mail.verdict import Action, Verdict
 from mailsync.server.sqlite import SqliteStore
 
 NAMES = volume_names(40)
-PER_ROW = """\
-name: per-row
-claim: {attachment: "*.csv"}
-fields:
-  customer: {column: customer}
-  media: {column: media}
-  volume: {column: volume}
-  repository: {column: repository}
-"""
 LINE = re.compile(r"X-Mailsync-Ledger: (\S+) (\d+) ([0-9a-f]{64})(?: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?")
 TEAM = Audience("team", ("team@example.com",), "always", "operator")
 
@@ -120,21 +111,8 @@ def test_a_notice_that_a_mail_is_given_up_has_the_heads_though_there_is_no_serve
     assert site.run("audit", "verify").stdout.endswith(b"0 flaws, 4 heads seen by replies\n")
 
 
-CRASHING = """
-import sys
-from mailsync.flow import decide
-
-def broken(*_):
-    raise RuntimeError("a fault of the program")
-
-decide.make_plan = broken
-from mailsync.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 def test_a_notice_of_a_crash_has_the_heads(site):
-    words = [sys.executable, "-c", CRASHING, "filter", "--config", str(site.config), "--recipient", site.recipient]
+    words = [sys.executable, "-c", FAULTY, "filter", "--config", str(site.config), "--recipient", site.recipient]
     mail = move(1, site, NAMES[0])
     with served(site):
         for _ in range(3):

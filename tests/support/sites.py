@@ -23,6 +23,28 @@ from typing import NamedTuple
 MAILSYNC = str(Path(sys.executable).parent / "mailsync")
 REPOSITORIES = ("LIBR", "OFFS", "RACK")
 LOWEST_PORT, PORTS = 20_000, 12_000
+# A definition for reports that name customer and media in each row.
+PER_ROW = """\
+name: per-row
+claim: {attachment: "*.csv"}
+fields:
+  customer: {column: customer}
+  media: {column: media}
+  volume: {column: volume}
+  repository: {column: repository}
+"""
+# A program in which planning fails; its words are those of mailsync.
+FAULTY = """
+import sys
+from mailsync.flow import decide
+
+def broken(*_):
+    raise RuntimeError("a fault of the program")
+
+decide.make_plan = broken
+from mailsync.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 class Site(NamedTuple):
